@@ -1,0 +1,36 @@
+"""The data set: sites, pairs, labels, the taxonomy, and the frames that they are in."""
+
+from ddlivm.data.aligned_pair import VISIBLE_RATIO, AlignedPair, WorkingFrame, visible_size
+from ddlivm.data.dataset import DataSet, Labels, Pair, Site
+from ddlivm.data.detections import Detections
+from ddlivm.data.folds import ALL, Fold, resolve_fold
+from ddlivm.data.readers import Infrared, TemperatureScale, read_infrared, read_visible
+from ddlivm.data.taxonomy import SHAPES, DefectType, Taxonomy, load_taxonomy
+from ddlivm.data.transforms import Box, PairAlignment, SiteAlignments, Transform
+
+__all__ = [
+    "ALL",
+    "SHAPES",
+    "VISIBLE_RATIO",
+    "AlignedPair",
+    "Box",
+    "DataSet",
+    "DefectType",
+    "Detections",
+    "Fold",
+    "Infrared",
+    "Labels",
+    "Pair",
+    "PairAlignment",
+    "Site",
+    "SiteAlignments",
+    "Taxonomy",
+    "TemperatureScale",
+    "Transform",
+    "WorkingFrame",
+    "load_taxonomy",
+    "read_infrared",
+    "read_visible",
+    "resolve_fold",
+    "visible_size",
+]

@@ -1,0 +1,43 @@
+"""Which sites a fold learns from, and which it is tested on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ddlivm.errors import InputError
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One cross-domain split.
+
+    Attributes:
+        name: the held-out site's id, or `all` for the model that ships.
+        sources: the sites whose labels may be learnt from.
+        targets: the sites that are held out: only their unlabelled images may be used before evaluation.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+
+
+def resolve_fold(name: str, sites: Sequence[str], gate_sites: Sequence[str]) -> Fold:
+    """Return the fold that holds `name` out of `sites`; `all` holds out the gate's sites and nothing else.
+
+    Raises:
+        InputError: the fold or a gate site is no site of the data, or nothing would be left on either side.
+    """
+    missing = [site for site in (*gate_sites, *([] if name == ALL else [name])) if site not in sites]
+    if missing:
+        raise InputError(
+            f"site {missing[0]!r} named in params.yaml is not in the data; it has {', '.join(sites)}"
+        )
+    targets = tuple(gate_sites) if name == ALL else (name,)
+    sources = tuple(site for site in sites if site not in targets)
+    if not sources or not targets:
+        raise InputError(
+            f"fold {name!r} leaves no site to {'test on' if sources else 'learn from'}; check gate.sites"
+        )
+    return Fold(name, sources, targets)

@@ -1,0 +1,87 @@
+"""params.yaml, checked whole before anything runs.
+
+A section a stage; `profiles.<profile>.<section>` overlays a section. A stage is given its own section and what is in
+`SHARED` of it, so the keys it can read are the keys that it declares.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ddlivm.errors import InputError
+from ddlivm.files import read_yaml
+from ddlivm.parameters.alignment import Alignment
+from ddlivm.parameters.background_removal import BackgroundRemoval
+from ddlivm.parameters.base import Section
+from ddlivm.parameters.cross_domain_evaluation import CrossDomainEvaluation
+from ddlivm.parameters.dtft_training import DtftTraining
+from ddlivm.parameters.gate import Gate
+from ddlivm.parameters.head_checkpointing import HeadCheckpointing
+from ddlivm.parameters.head_selection import HeadSelection
+from ddlivm.parameters.hstd_augmentation import HstdAugmentation
+from ddlivm.parameters.parameters import Parameters, Profile
+from ddlivm.parameters.registration import Registration
+from ddlivm.parameters.report import Report
+from ddlivm.parameters.simulation import Simulation
+
+__all__ = [
+    "Alignment",
+    "BackgroundRemoval",
+    "CrossDomainEvaluation",
+    "DtftTraining",
+    "Gate",
+    "HeadCheckpointing",
+    "HeadSelection",
+    "HstdAugmentation",
+    "Parameters",
+    "Profile",
+    "Registration",
+    "Report",
+    "Section",
+    "Simulation",
+    "load_parameters",
+    "merge",
+]
+
+
+def load_parameters(path: Path) -> Parameters:
+    """Read params.yaml, lay the chosen profile over it, and check everything.
+
+    Raises:
+        InputError: an unknown key, a value out of range, or no such profile; the message names the key.
+    """
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected sections like `profile:` and `dtft_training:`")
+    profiles = content.pop("profiles", None) or {}
+    profile = content.get("profile")
+    if profile not in profiles:
+        raise InputError(
+            f"{path}: profile: {profile!r} has no entry in `profiles`; it has {', '.join(profiles)}"
+        )
+    for name in profiles:  # the profiles that are not in use are checked too
+        checked = _check(merge(content | {"profile": name}, profiles[name] or {}), path, f"profiles.{name}.")
+        if name == profile:
+            chosen = checked
+    return chosen
+
+
+def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with `overlay`'s leaves laid over it; lists are replaced whole."""
+    merged = dict(base)
+    for key, value in overlay.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _check(content: dict[str, Any], path: Path, prefix: str) -> Parameters:
+    try:
+        return Parameters.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        given = f" (given: {first['input']!r})" if first["type"] not in ("missing", "extra_forbidden") else ""
+        what = "is no known key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise InputError(f"{path}: {key}: {what}{given} [checked as {prefix}]") from error
