@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -31,14 +30,12 @@ def replacing(target: Path) -> Iterator[Path]:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise InputError(
-            f"{target}: cannot be written ({error.strerror}); give a folder that is writable"
-        ) from error
+        raise InputError(f"{target}: cannot be written ({error.strerror}); give a folder that is writable") from error
     try:
         yield temporary
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
-        os.replace(temporary, target)
+        temporary.replace(target)
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
@@ -63,9 +60,7 @@ def read_json(path: Path) -> Any:
 def write_json(path: Path, value: Any) -> None:
     """Write a JSON file with sorted keys, atomically: the same value gives the same bytes."""
     with replacing(path) as temporary:
-        temporary.write_text(
-            json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read_yaml(path: Path) -> Any:

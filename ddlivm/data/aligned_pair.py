@@ -89,9 +89,7 @@ class AlignedPair:
         if (values.shape[1], values.shape[0]) == self.working_size:
             return values.copy()
         shrinks = self.working_size[0] < values.shape[1]
-        resized = cv2.resize(
-            values, self.working_size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        )
+        resized = cv2.resize(values, self.working_size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
         return np.asarray(resized, dtype=np.float32)
 
     def visible(self) -> npt.NDArray[np.uint8]:

@@ -100,8 +100,7 @@ class Site:
             other = "visible" if lonely[0] in infrared else "infrared"
             raise InputError(f"{path}: has no {other} partner {lonely[0]!r}; add it or remove this image")
         return tuple(
-            Pair(self.id, name, infrared[name], visible[name], self.temperature_scale)
-            for name in sorted(infrared)
+            Pair(self.id, name, infrared[name], visible[name], self.temperature_scale) for name in sorted(infrared)
         )
 
     @cached_property
@@ -135,9 +134,7 @@ class DataSet:
         """
         path = folder / "sites.yaml"
         if not path.is_file():
-            raise InputError(
-                f"{folder}: is no data set (no sites.yaml); make one with: ddlivm simulate --out {folder}"
-            )
+            raise InputError(f"{folder}: is no data set (no sites.yaml); make one with: ddlivm simulate --out {folder}")
         entries = read_yaml(path)
         try:
             sites = {str(entry["id"]): _parse_site(entry, folder) for entry in entries}
@@ -154,9 +151,7 @@ class DataSet:
             InputError: no such site.
         """
         if name not in self.sites:
-            raise InputError(
-                f"site {name!r} is not in the data ({self.folder}); it has {', '.join(self.sites)}"
-            )
+            raise InputError(f"site {name!r} is not in the data ({self.folder}); it has {', '.join(self.sites)}")
         return self.sites[name]
 
     def fold(self, name: str, gate_sites: tuple[str, ...]) -> Fold:
@@ -192,13 +187,9 @@ def _parse_labels(content: dict[str, Any], path: Path) -> dict[str, Labels]:
     by_image: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
     for annotation in content["annotations"]:
         if annotation["image_id"] not in by_image:
-            raise InputError(
-                f"{path}: annotation {annotation['id']} names image {annotation['image_id']}, not listed"
-            )
+            raise InputError(f"{path}: annotation {annotation['id']} names image {annotation['image_id']}, not listed")
         if annotation["category_id"] not in class_of:
-            raise InputError(
-                f"{path}: annotation {annotation['id']} has unknown category {annotation['category_id']}"
-            )
+            raise InputError(f"{path}: annotation {annotation['id']} has unknown category {annotation['category_id']}")
         by_image[annotation["image_id"]].append(annotation)
     panels: dict[int, dict[str, tuple[npt.NDArray[np.float32], ...]]] = {}
     for entry in content.get("panels", []):

@@ -61,6 +61,4 @@ class Detections:
         rows = list(entries)
         boxes = np.array([row["bbox"] for row in rows], dtype=np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
-        return cls.of(
-            boxes, [row.get("score", 1.0) for row in rows], [row["category_id"] - 1 for row in rows]
-        )
+        return cls.of(boxes, [row.get("score", 1.0) for row in rows], [row["category_id"] - 1 for row in rows])

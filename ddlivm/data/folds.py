@@ -31,13 +31,9 @@ def resolve_fold(name: str, sites: Sequence[str], gate_sites: Sequence[str]) -> 
     """
     missing = [site for site in (*gate_sites, *([] if name == ALL else [name])) if site not in sites]
     if missing:
-        raise InputError(
-            f"site {missing[0]!r} named in params.yaml is not in the data; it has {', '.join(sites)}"
-        )
+        raise InputError(f"site {missing[0]!r} named in params.yaml is not in the data; it has {', '.join(sites)}")
     targets = tuple(gate_sites) if name == ALL else (name,)
     sources = tuple(site for site in sites if site not in targets)
     if not sources or not targets:
-        raise InputError(
-            f"fold {name!r} leaves no site to {'test on' if sources else 'learn from'}; check gate.sites"
-        )
+        raise InputError(f"fold {name!r} leaves no site to {'test on' if sources else 'learn from'}; check gate.sites")
     return Fold(name, sources, targets)

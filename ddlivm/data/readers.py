@@ -50,9 +50,7 @@ def read_infrared(path: Path, scale: TemperatureScale | None = None) -> Infrared
         low, high = np.percentile(pixels, [0.5, 99.5])
         grey = (pixels.astype(np.float32) - low) * (255.0 / max(float(high - low), 1.0))
         return Infrared(np.clip(grey, 0, 255).astype(np.float32), radiometric=False)
-    return Infrared(
-        (pixels * np.float32(scale.gain) + np.float32(scale.offset)).astype(np.float32), radiometric=True
-    )
+    return Infrared((pixels * np.float32(scale.gain) + np.float32(scale.offset)).astype(np.float32), radiometric=True)
 
 
 def read_visible(path: Path) -> npt.NDArray[np.uint8]:
@@ -81,7 +79,5 @@ def _decode(path: Path, flags: int) -> npt.NDArray[np.generic]:
     if pixels is None:
         raise InputError(f"{path}: is not an image that can be decoded (JPEG, PNG or TIFF expected)")
     if pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
-        raise InputError(
-            f"{path}: {pixels.shape[1]}x{pixels.shape[0]} is over the limit of {MAX_PIXELS} pixels"
-        )
+        raise InputError(f"{path}: {pixels.shape[1]}x{pixels.shape[0]} is over the limit of {MAX_PIXELS} pixels")
     return pixels

@@ -57,9 +57,7 @@ def load_parameters(path: Path) -> Parameters:
     profiles = content.pop("profiles", None) or {}
     profile = content.get("profile")
     if profile not in profiles:
-        raise InputError(
-            f"{path}: profile: {profile!r} has no entry in `profiles`; it has {', '.join(profiles)}"
-        )
+        raise InputError(f"{path}: profile: {profile!r} has no entry in `profiles`; it has {', '.join(profiles)}")
     for name in profiles:  # the profiles that are not in use are checked too
         checked = _check(merge(content | {"profile": name}, profiles[name] or {}), path, f"profiles.{name}.")
         if name == profile:
