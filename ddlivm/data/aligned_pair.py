@@ -13,7 +13,7 @@ from ddlivm.data.readers import Infrared
 from ddlivm.data.transforms import Box, Transform
 
 VISIBLE_RATIO = 7 / 4
-"""Visible working pixels for one infrared one: patch 14 over stride 8, so that both pyramids meet (8.1 of the notes)."""
+"""Visible working pixels for one infrared one: patch 14 over stride 8, so that both pyramids meet."""
 
 
 @dataclass(frozen=True)

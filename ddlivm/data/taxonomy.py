@@ -9,6 +9,7 @@ from ddlivm.errors import InputError
 from ddlivm.files import read_yaml
 
 SHAPES = ("point", "strip", "bar", "region")
+TAXONOMY = Path(__file__).with_name("taxonomy.yaml")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Taxonomy:
 
 
 @cache
-def load_taxonomy(path: Path = Path(__file__).with_name("taxonomy.yaml")) -> Taxonomy:
+def load_taxonomy(path: Path = TAXONOMY) -> Taxonomy:
     """Load the defect types.
 
     Raises:
