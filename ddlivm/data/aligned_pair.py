@@ -107,7 +107,7 @@ class AlignedPair:
         source = self.raw_visible
         shrink = float(np.sqrt(abs(np.linalg.det(centred[:2, :2]))))
         if shrink > 2:  # plain bilinear sampling would skip pixels and alias cell lines
-            source = cv2.GaussianBlur(source, (0, 0), shrink / 3)
+            source = np.asarray(cv2.GaussianBlur(source, (0, 0), shrink / 3), dtype=np.uint8)
         warped = cv2.warpAffine(
             source,
             centred[:2],

@@ -40,9 +40,8 @@ def read_infrared(path: Path, scale: TemperatureScale | None = None) -> Infrared
     Raises:
         InputError: no image, damaged, of no size, or 16-bit without a scale.
     """
-    pixels = _decode(path, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
-    if pixels.ndim == 3:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    decoded = _decode(path, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    pixels = cv2.cvtColor(decoded, cv2.COLOR_BGR2GRAY) if decoded.ndim == 3 else decoded
     if pixels.dtype == np.uint8:
         return Infrared(pixels.astype(np.float32), radiometric=False)
     if scale is None:
@@ -62,7 +61,7 @@ def read_visible(path: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
-def _decode(path: Path, flags: int) -> npt.NDArray[np.generic]:
+def _decode(path: Path, flags: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -80,4 +79,6 @@ def _decode(path: Path, flags: int) -> npt.NDArray[np.generic]:
         raise InputError(f"{path}: is not an image that can be decoded (JPEG, PNG or TIFF expected)")
     if pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
         raise InputError(f"{path}: {pixels.shape[1]}x{pixels.shape[0]} is over the limit of {MAX_PIXELS} pixels")
-    return pixels
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path}: has {pixels.dtype} pixels; 8-bit or 16-bit expected")
+    return np.asarray(pixels)
