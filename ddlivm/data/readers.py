@@ -79,6 +79,8 @@ def _decode(path: Path, flags: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.ui
         raise InputError(f"{path}: is not an image that can be decoded (JPEG, PNG or TIFF expected)")
     if pixels.shape[0] * pixels.shape[1] > MAX_PIXELS:
         raise InputError(f"{path}: {pixels.shape[1]}x{pixels.shape[0]} is over the limit of {MAX_PIXELS} pixels")
-    if pixels.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{path}: has {pixels.dtype} pixels; 8-bit or 16-bit expected")
-    return np.asarray(pixels)
+    if pixels.dtype == np.uint8:
+        return np.asarray(pixels, dtype=np.uint8)
+    if pixels.dtype == np.uint16:
+        return np.asarray(pixels, dtype=np.uint16)
+    raise InputError(f"{path}: has {pixels.dtype} pixels; 8-bit or 16-bit expected")
