@@ -1,0 +1,101 @@
+"""Transformations of where things are: the same on both modalities and on the boxes (3.3).
+
+Pure functions: the given sample is never changed. Which to use, and how often, is the loader's choice.
+"""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.augmentation.photometry import add_noise, cutout
+from ddlivm.augmentation.sample import Sample
+
+__all__ = ["Sample", "add_noise", "altitude_crop", "cutout", "flip_horizontal", "flip_vertical", "rotate180"]
+
+MINIMUM_LEFT = 0.3
+"""A defect of which less is left (share of its box's area) is no longer one to learn from."""
+
+
+def flip_horizontal(sample: Sample) -> Sample:
+    """Mirror left and right."""
+    width, _ = sample.size
+    boxes = sample.boxes.copy()
+    boxes[:, [0, 2]] = width - sample.boxes[:, [2, 0]]
+    return replace(
+        sample,
+        infrared=np.ascontiguousarray(sample.infrared[:, ::-1]),
+        visible=np.ascontiguousarray(sample.visible[:, ::-1]),
+        boxes=boxes,
+    )
+
+
+def flip_vertical(sample: Sample) -> Sample:
+    """Mirror top and bottom."""
+    _, height = sample.size
+    boxes = sample.boxes.copy()
+    boxes[:, [1, 3]] = height - sample.boxes[:, [3, 1]]
+    return replace(
+        sample,
+        infrared=np.ascontiguousarray(sample.infrared[::-1]),
+        visible=np.ascontiguousarray(sample.visible[::-1]),
+        boxes=boxes,
+    )
+
+
+def rotate180(sample: Sample) -> Sample:
+    """Turn by half a turn, as the drone does at a row's end; the tile's shape stays."""
+    return flip_vertical(flip_horizontal(sample))
+
+
+def altitude_crop(sample: Sample, tiles: int, column: int, row: int) -> Sample:
+    """Fly lower: enlarge one of `tiles` x `tiles` parts back to the tile's size (1/4 and 1/9 in the paper).
+
+    Args:
+        sample: the tile.
+        tiles: parts along each side; 2 or 3 in the paper.
+        column: which part, from the left, 0 to `tiles` - 1.
+        row: which part, from the top.
+
+    Returns:
+        The part. Boxes are clipped to it; those with less than `MINIMUM_LEFT` of their area in it are dropped.
+    """
+    if not (tiles >= 1 and 0 <= column < tiles and 0 <= row < tiles):
+        raise ValueError(f"part ({column}, {row}) is not one of {tiles}x{tiles}")
+    width, height = sample.size
+    x0, y0 = column * width / tiles, row * height / tiles
+    part = np.array([x0, y0, x0 + width / tiles, y0 + height / tiles], dtype=np.float32)
+    clipped = np.concatenate(
+        [np.maximum(sample.boxes[:, :2], part[:2]), np.minimum(sample.boxes[:, 2:], part[2:])], axis=1
+    )
+    left = _areas(clipped) >= MINIMUM_LEFT * np.maximum(_areas(sample.boxes), np.finfo(np.float32).tiny)
+    visible_height, visible_width = sample.visible.shape[:2]
+    return Sample(
+        infrared=_enlarge(sample.infrared, tiles, x0, y0).astype(np.float32, copy=False),
+        visible=_enlarge(sample.visible, tiles, column * visible_width / tiles, row * visible_height / tiles).astype(
+            np.uint8, copy=False
+        ),
+        boxes=((clipped - np.tile(part[:2], 2)) * tiles).astype(np.float32),
+        classes=sample.classes,
+    ).keep(left)
+
+
+def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
+    return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float32)
+
+
+def _enlarge(image: npt.NDArray[np.generic], tiles: int, x0: float, y0: float) -> npt.NDArray[np.generic]:
+    """Resample from the continuous point (x0, y0) at `tiles` times the size, so that thirds need no rounding."""
+    scale, half = 1 / tiles, 0.5 / tiles - 0.5  # OpenCV's integers are pixel centres
+    matrix = np.array([[scale, 0, x0 + half], [0, scale, y0 + half]])
+    return np.asarray(
+        cv2.warpAffine(
+            image,
+            matrix,
+            (image.shape[1], image.shape[0]),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    )
