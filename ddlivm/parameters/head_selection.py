@@ -11,9 +11,15 @@ class HeadSelection(Section):
     Attributes:
         window: side of the neighbourhood that a defect is pasted into, raw infrared pixels of a 640-pixel-wide image.
         score_threshold: detections below it are not perturbed, 0 to 1.
-        seed: of the pastes.
+        maximum_pairs: how many target pairs with detections are perturbed; null perturbs all.
+        resamples: bootstrap resamples of the pairs, for the scores' spread.
+        sam_checkpoint: a SAM checkpoint for the detections' contours; null takes a threshold inside the box.
+        seed: of the pastes and the resamples.
     """
 
     window: int = Field(ge=4, le=512)
     score_threshold: float = Field(ge=0, le=1)
+    maximum_pairs: int | None = Field(ge=1)
+    resamples: int = Field(ge=10, le=100_000)
+    sam_checkpoint: str | None
     seed: int = Field(ge=0)

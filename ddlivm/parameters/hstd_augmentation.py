@@ -1,6 +1,8 @@
 """HSTD augmentation's section (3.3)."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from ddlivm.parameters.base import Section
 
@@ -14,7 +16,9 @@ class HstdAugmentation(Section):
         diffusivity: the range that σ is drawn from, 0 to 1.
         iterations: diffusion steps; each gives one image of the series.
         conservative: let the kernel's weights sum to zero, instead of the printed centre of -1.
+        sensor_range: lowest and highest °C that a radiometric camera gives; grey levels have 0 to 255.
         series_per_pair: how many σ are drawn for a pair.
+        sam_checkpoint: a SAM checkpoint for the source defects' contours; null takes a threshold inside the box.
         seed: of the draws.
     """
 
@@ -23,5 +27,16 @@ class HstdAugmentation(Section):
     diffusivity: tuple[float, float]
     iterations: int = Field(ge=1, le=20)
     conservative: bool
+    sensor_range: tuple[float, float]
     series_per_pair: int = Field(ge=1)
+    sam_checkpoint: str | None
     seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _ranges_rise(self) -> Self:
+        low, high = self.diffusivity
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"diffusivity: [{low}, {high}] is no range within 0 to 1")
+        if self.sensor_range[0] >= self.sensor_range[1]:
+            raise ValueError(f"sensor_range: {list(self.sensor_range)} does not rise")
+        return self
