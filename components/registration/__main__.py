@@ -1,0 +1,43 @@
+"""Bring the fold `all`'s parts together as the model that ships, judge it by the gate, and register it."""
+
+import sys
+
+from components.arguments import Run
+from components.declaration import FIGURES, SERIES, Input, Stage
+from components.stage import main
+
+STAGE = Stage(
+    name="registration",
+    inputs=(
+        Input("segmenter", "the background removal stage's output for the fold `all`"),
+        Input("encoders", "the DTFT training stage's output for the fold `all`"),
+        Input("bank", "the head checkpointing stage's output for the fold `all`"),
+        SERIES,
+        Input("selection", "the head selection stage's output for the fold `all`"),
+        FIGURES,
+    ),
+    output="the shipped model's directory, the gate's verdict and the registered version",
+    gate="everything",
+)
+
+
+def work(run: Run) -> None:
+    """Register one model."""
+    from ddlivm.parameters import Registration
+    from ddlivm.registry.registration import register
+
+    register(
+        run.paths["segmenter"],
+        run.paths["encoders"],
+        run.paths["bank"],
+        run.collected["series"],
+        run.paths["selection"],
+        run.collected["figures"],
+        run.section(Registration),
+        run.gate,
+        run.out,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(STAGE, work, __doc__))

@@ -1,0 +1,124 @@
+"""Run a stage: check what it was given, let it fill a temporary folder, and put that in its place."""
+
+import errno
+import hashlib
+import shutil
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.arguments import Run, build_parser, input_paths
+from components.declaration import Stage
+from ddlivm.errors import InputError
+
+if TYPE_CHECKING:  # what is heavier than argparse is imported after `--help` has been answered
+    from components.executor import ExecutorInput
+
+BAD_INPUT = 2
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+Work = Callable[[Run], None]
+
+
+def main(stage: Stage, work: Work, summary: str | None, argv: Sequence[str] | None = None) -> int:
+    """Run a stage's command.
+
+    Args:
+        stage: what it declares.
+        work: does it; imports what is heavy.
+        summary: the command's docstring, for `--help`.
+        argv: the arguments; None for the process's own.
+
+    Returns:
+        The exit status: 0, or 2 after one line on stderr about what was given.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    arguments = build_parser(stage, summary or "").parse_args(given)
+    try:
+        _run(stage, work, arguments, given)
+    except InputError as error:
+        print(f"{stage.name}: {error}", file=sys.stderr, flush=True)
+        return BAD_INPUT
+    except Exception as error:
+        trouble = _unwritable(error)
+        if trouble is None:
+            raise
+        place = getattr(error, "filename", None) or arguments.out
+        line = f"{stage.name}: {place}: cannot be written ({trouble}); free space or give another folder"
+        print(line, file=sys.stderr, flush=True)
+        return BAD_INPUT
+    return 0
+
+
+def _run(stage: Stage, work: Work, arguments: Namespace, argv: list[str]) -> None:
+    from components.provenance import Clock, facts, read_sidecar, write_sidecar
+    from components.writer import sole_writer
+
+    clock = Clock()
+    run, executor = _read(stage, arguments)
+    title = " ".join([stage.name, *run.options.values()])
+    key = _key(run, arguments.cache_key)
+    place = hashlib.sha256(str(run.out.absolute()).encode()).hexdigest()[:16]
+    with sole_writer(run.work / f"{stage.name}-{place}.lock", run.out) as waited:
+        if waited and run.out.exists() and read_sidecar(run.out).get("key") == key:
+            print(f"{title}: {run.out} is complete; the process that was waited for wrote it", flush=True)
+        else:
+            print(f"{title}: {arguments.params} ({run.parameters.profile}) -> {run.out}", flush=True)
+            _fill(run, work, run.work / f"{stage.name}-{key}")
+            write_sidecar(run.out, facts(clock, argv, key, arguments.cache_key))
+        if executor is not None:
+            executor.write_output(stage, run.out, read_sidecar(run.out))
+    print(f"{title}: done in {clock.seconds:.1f} s, at most {clock.peak_memory_bytes / 2**30:.2f} GiB", flush=True)
+
+
+def _read(stage: Stage, arguments: Namespace) -> tuple[Run, "ExecutorInput | None"]:
+    from components.executor import ExecutorInput
+    from ddlivm.parameters import load_parameters
+
+    parameters = load_parameters(arguments.params)
+    executor = ExecutorInput.parse(arguments.executor_input) if arguments.executor_input else None
+    paths, collected = input_paths(stage, arguments, parameters, executor)
+    options = {option.name: getattr(arguments, option.name) for option in stage.options}
+    return Run(stage, paths, collected, options, arguments.out, arguments.work, parameters), executor
+
+
+def _key(run: Run, cache_key: str) -> str:
+    import ddlivm
+    from components.writer import fingerprint
+
+    own = {
+        "cache_key": cache_key,
+        "gate": {
+            "nothing": None,
+            "sites": run.parameters.gate.sites,
+            "everything": run.parameters.gate.model_dump(mode="json"),
+        }[run.stage.gate],
+        "options": run.options,
+        "section": getattr(run.parameters, run.stage.name).model_dump(mode="json"),
+        "stage": run.stage.name,
+    }
+    inputs = [*run.paths.values(), *(path for members in run.collected.values() for path in members)]
+    return fingerprint(own, inputs, Path(ddlivm.__file__).parent)
+
+
+def _fill(run: Run, work: Work, scratch: Path) -> None:
+    from components.writer import remove_leftovers
+    from ddlivm.files import replacing
+
+    remove_leftovers(run.out)
+    scratch.mkdir(parents=True, exist_ok=True)
+    with replacing(run.out) as temporary:
+        temporary.mkdir()
+        work(replace(run, out=temporary, work=scratch))
+    shutil.rmtree(scratch)
+
+
+def _unwritable(error: Exception) -> str | None:
+    """Return why a disk refused a write, or None for any other error."""
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        return error.strerror
+    # safetensors raises its own class with the operating system's text
+    reasons = ("No space left on device", "Read-only file system", "Disk quota exceeded")
+    return next((reason for reason in reasons if reason in str(error)), None)
