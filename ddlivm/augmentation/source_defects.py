@@ -10,11 +10,9 @@ import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from ddlivm.augmentation.series import STEP
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, write_json
-
-STEP = 0.01
-"""Cut-outs are stored as whole multiples of this many K or grey levels."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class SourceDefects:
         return np.array(shares, dtype=np.float64).reshape(-1, 2)
 
     def save(self, folder: Path) -> None:
-        """Write `defects.json` and `defects.safetensors`."""
+        """Write `defects.json` and `defects.safetensors`; cut-outs as whole multiples of `STEP`."""
         rows, start = [], 0
         for defect in self.defects:
             row = {name: value for name, value in vars(defect).items() if name not in ("excess", "mask")}

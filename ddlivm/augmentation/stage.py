@@ -95,7 +95,7 @@ def cut_out_defects(pair: Pair, infrared: Infrared, labels: Labels, finder: Cont
 
 
 def hotspot_masks(labels: Labels, shape: tuple[int, ...]) -> list[npt.NDArray[np.bool_]]:
-    """Return each defect's area as an (H, W) mask: its outline where it is labelled, else its box."""
+    """Return each defect's area as an (H, W) mask: the pixels of its outline where labelled, else of its box."""
     masks = []
     for box, polygon in zip(labels.defects.boxes, labels.polygons, strict=True):
         mask = np.zeros(shape[:2], dtype=np.uint8)
