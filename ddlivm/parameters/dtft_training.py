@@ -1,27 +1,133 @@
-"""DTFT training's section (3.2)."""
+"""DTFT training's section (3.2), and what the head bank's section shares with it."""
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, field_validator
 
 from ddlivm.parameters.base import Section
 
 
-class DtftTraining(Section):
+class Encoder(Section):
+    """An image encoder.
+
+    Attributes:
+        kind: which architecture.
+        channels: of the levels at strides 4, 8, 16 and 32.
+        depths: blocks at each level.
+    """
+
+    kind: Literal["pyramid"]
+    channels: tuple[int, int, int, int]
+    depths: tuple[int, int, int, int]
+
+
+class Tiles(Section):
+    """What is cut from the working images for training.
+
+    Attributes:
+        size: (width, height), working infrared pixels, multiples of 32.
+        per_epoch: tiles in an epoch; 0 for as many as there are pairs.
+        defect_share: share of tiles that are placed on a defect, of each type equally often; the rest lie anywhere.
+        scale: the range of relative size at which ground is shown, around the native 1.
+    """
+
+    size: tuple[int, int]
+    per_epoch: int = Field(ge=0)
+    defect_share: float = Field(ge=0, le=1)
+    scale: tuple[float, float]
+
+    @field_validator("size")
+    @classmethod
+    def _multiples(cls, value: tuple[int, int]) -> tuple[int, int]:
+        return multiples_of_32(value)
+
+    @field_validator("scale")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0.25 <= value[0] <= 1 <= value[1] <= 4:
+            raise ValueError("scale must be a range around 1, between 0.25 and 4")
+        return value
+
+
+class Augmentation(Section):
+    """How often a tile is changed, 0 to 1 each (3.3).
+
+    Attributes:
+        diffused: its hotspots are those of the diffused series.
+        altitude: a quarter or a ninth of it is enlarged.
+        noise: Gaussian noise is added.
+        cutout: a rectangle is hidden.
+        radiometry: infrared gain and offset, visible brightness and colour are changed.
+    """
+
+    diffused: float = Field(ge=0, le=1)
+    altitude: float = Field(ge=0, le=1)
+    noise: float = Field(ge=0, le=1)
+    cutout: float = Field(ge=0, le=1)
+    radiometry: float = Field(ge=0, le=1)
+
+
+class Schedule(Section):
+    """The optimizer's course.
+
+    Attributes:
+        learning_rate: AdamW's, at its peak.
+        weight_decay: AdamW's.
+        warm_up: share of the steps in which the rate rises linearly; a cosine takes it to zero in the rest.
+        maximum_gradient: gradients are scaled down to this norm.
+    """
+
+    learning_rate: float = Field(gt=0, lt=1)
+    weight_decay: float = Field(ge=0, lt=1)
+    warm_up: float = Field(ge=0, lt=1)
+    maximum_gradient: float = Field(gt=0)
+
+
+class DtftTraining(Schedule):
     """Algorithm 1, epochs 1 to γ.
 
     Attributes:
         working_size: (width, height) of the working infrared image, multiples of 32.
+        infrared_encoder: the infrared stream.
+        visible_encoder: the visible stream.
+        neck_channels: behind the feature pyramid network.
+        stacked_convolutions: in each branch of step 3's FCOS head.
+        step_convolutions: in each branch of the FCOS heads of steps 1 and 2.
         epochs: γ.
-        batch_size: pairs in a step.
-        learning_rate: AdamW's.
-        weight_decay: AdamW's.
+        batch_size: tiles in a step.
         loss_weights: β₁ detection, β₂ positive distances, β₃ negative distances (Eq. 2).
+        tiles: what is cut from the working images.
+        augmentation: how often a tile is changed.
+        threads: of the processor.
         seed: of initialisation, order and augmentation.
     """
 
     working_size: tuple[int, int]
+    infrared_encoder: Encoder
+    visible_encoder: Encoder
+    neck_channels: int = Field(ge=8)
+    stacked_convolutions: int = Field(ge=1, le=8)
+    step_convolutions: int = Field(ge=1, le=8)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0, lt=1)
-    weight_decay: float = Field(ge=0, lt=1)
     loss_weights: tuple[float, float, float]
+    tiles: Tiles
+    augmentation: Augmentation
+    threads: int = Field(ge=1)
     seed: int = Field(ge=0)
+
+    @field_validator("working_size")
+    @classmethod
+    def _multiples(cls, value: tuple[int, int]) -> tuple[int, int]:
+        return multiples_of_32(value)
+
+
+def multiples_of_32(value: tuple[int, int]) -> tuple[int, int]:
+    """Return a (width, height) that every level divides.
+
+    Raises:
+        ValueError: a side is no positive multiple of 32.
+    """
+    if any(side < 32 or side % 32 for side in value):
+        raise ValueError("width and height must be multiples of 32")
+    return value

@@ -3,23 +3,46 @@
 from pydantic import Field
 
 from ddlivm.parameters.base import Section
+from ddlivm.parameters.dtft_training import Augmentation, Schedule, Tiles
 
 
-class HeadCheckpointing(Section):
+class MaskRcnn(Section):
+    """The two-stage head.
+
+    Attributes:
+        anchor_scales: anchor side over stride.
+        proposals: kept for the second stage, per image.
+        rpn_samples: anchors in the first stage's loss, per image.
+        roi_samples: proposals in the second stage's loss, per image.
+        channels: of the two fully connected layers.
+    """
+
+    anchor_scales: tuple[float, ...] = Field(min_length=1)
+    proposals: int = Field(ge=1)
+    rpn_samples: int = Field(ge=2)
+    roi_samples: int = Field(ge=2)
+    channels: int = Field(ge=1)
+
+
+class HeadCheckpointing(Schedule):
     """Neck and both heads on frozen encoders, epochs γ to K.
 
     Attributes:
         epochs: K - γ.
         save_every: epochs between two entries of the bank.
-        batch_size: pairs in a step.
-        learning_rate: AdamW's.
-        weight_decay: AdamW's.
+        batch_size: tiles in a step.
+        mask_rcnn: the two-stage head.
+        tiles: what is cut from the working images.
+        augmentation: how often a tile is changed.
+        threads: of the processor.
         seed: of initialisation, order and augmentation.
     """
 
     epochs: int = Field(ge=1)
     save_every: int = Field(ge=1)
     batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0, lt=1)
-    weight_decay: float = Field(ge=0, lt=1)
+    mask_rcnn: MaskRcnn
+    tiles: Tiles
+    augmentation: Augmentation
+    threads: int = Field(ge=1)
     seed: int = Field(ge=0)

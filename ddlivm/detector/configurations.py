@@ -1,0 +1,161 @@
+"""mmdet's configuration dictionaries, with the values of reference configurations and ours where levels differ."""
+
+from ddlivm.detector.architecture import MaskRcnnSpec
+from ddlivm.detector.encoders import STRIDES
+from ddlivm.detector.mmdet import Config
+
+LEVEL_STRIDES = (*STRIDES, 64)
+"""Strides behind the neck: the encoders' four, and P6 by max-pooling."""
+
+REGRESS_RANGES = ((-1, 32), (32, 64), (64, 128), (128, 256), (256, 100_000_000))
+"""FCOS' ranges halved, as its first level is stride 4 instead of 8."""
+
+CONFIDENCE_FLOOR = 0.05
+OVERLAP = {"fcos": 0.6, "rpn": 0.7, "mask_rcnn": 0.5}
+"""IoU of non-maximum suppression."""
+
+MAXIMUM_DETECTIONS = 100
+"""Per picture."""
+
+
+def neck(inputs: tuple[int, ...], channels: int) -> Config:
+    """Return an FPN over the four levels; a fifth comes from max-pooling the fourth."""
+    return {"type": "FPN", "in_channels": list(inputs), "out_channels": channels, "start_level": 0, "num_outs": 5}
+
+
+def fcos(classes: int, channels: int, stacked: int) -> Config:
+    """Return an FCOS head with its authors' later improvements: centre sampling, GIoU, centerness beside the boxes."""
+    return {
+        "type": "FCOSHead",
+        "num_classes": classes,
+        "in_channels": channels,
+        "feat_channels": channels,
+        "stacked_convs": stacked,
+        "strides": list(LEVEL_STRIDES),
+        "regress_ranges": REGRESS_RANGES,
+        "center_sampling": True,
+        "norm_on_bbox": True,
+        "centerness_on_reg": True,
+        "norm_cfg": {"type": "GN", "num_groups": groups(channels), "requires_grad": True},
+        "loss_cls": {"type": "FocalLoss", "use_sigmoid": True, "gamma": 2.0, "alpha": 0.25, "loss_weight": 1.0},
+        "loss_bbox": {"type": "GIoULoss", "loss_weight": 1.0},
+        "loss_centerness": {"type": "CrossEntropyLoss", "use_sigmoid": True, "loss_weight": 1.0},
+        "test_cfg": {
+            "nms_pre": 1000,
+            "score_thr": CONFIDENCE_FLOOR,
+            "nms": {"type": "nms", "iou_threshold": OVERLAP["fcos"]},
+            "max_per_img": MAXIMUM_DETECTIONS,
+        },
+    }
+
+
+def groups(channels: int) -> int:
+    """Return how many groups GroupNorm splits channels into: 32 as FCOS, of at least 8 channels each."""
+    return max(count for count in (1, 2, 4, 8, 16, 32) if channels % count == 0 and channels // count >= 8)
+
+
+def proposals(spec: MaskRcnnSpec) -> Config:
+    """Return how many proposals the first stage hands on, and after which suppression."""
+    return {
+        "nms_pre": spec.proposals * 2,
+        "max_per_img": spec.proposals,
+        "nms": {"type": "nms", "iou_threshold": OVERLAP["rpn"]},
+        "min_bbox_size": 0,
+    }
+
+
+def rpn(channels: int, spec: MaskRcnnSpec) -> Config:
+    """Return Mask R-CNN's first stage."""
+    return {
+        "type": "RPNHead",
+        "in_channels": channels,
+        "feat_channels": channels,
+        "anchor_generator": {
+            "type": "AnchorGenerator",
+            "scales": list(spec.anchor_scales),
+            "ratios": [0.5, 1.0, 2.0],
+            "strides": list(LEVEL_STRIDES),
+        },
+        "bbox_coder": {
+            "type": "DeltaXYWHBBoxCoder",
+            "target_means": [0.0, 0.0, 0.0, 0.0],
+            "target_stds": [1.0, 1.0, 1.0, 1.0],
+        },
+        "loss_cls": {"type": "CrossEntropyLoss", "use_sigmoid": True, "loss_weight": 1.0},
+        "loss_bbox": {"type": "L1Loss", "loss_weight": 1.0},
+        "train_cfg": {
+            "assigner": {
+                "type": "MaxIoUAssigner",
+                "pos_iou_thr": 0.7,
+                "neg_iou_thr": 0.3,
+                "min_pos_iou": 0.3,
+                "match_low_quality": True,
+                "ignore_iof_thr": -1,
+            },
+            "sampler": {
+                "type": "RandomSampler",
+                "num": spec.samples[0],
+                "pos_fraction": 0.5,
+                "neg_pos_ub": -1,
+                "add_gt_as_proposals": False,
+            },
+            "allowed_border": -1,
+            "pos_weight": -1,
+            "debug": False,
+        },
+        "test_cfg": proposals(spec),
+    }
+
+
+def second_stage(classes: int, channels: int, spec: MaskRcnnSpec) -> Config:
+    """Return Mask R-CNN's second stage, boxes only: the labels have no outlines."""
+    return {
+        "type": "StandardRoIHead",
+        "bbox_roi_extractor": {
+            "type": "SingleRoIExtractor",
+            "roi_layer": {"type": "RoIAlign", "output_size": 7, "sampling_ratio": 0},
+            "out_channels": channels,
+            "featmap_strides": list(STRIDES),
+            # Half of the default, as working images are half as large as the pictures that it was chosen for.
+            "finest_scale": 28,
+        },
+        "bbox_head": {
+            "type": "Shared2FCBBoxHead",
+            "in_channels": channels,
+            "fc_out_channels": spec.channels,
+            "roi_feat_size": 7,
+            "num_classes": classes,
+            "bbox_coder": {
+                "type": "DeltaXYWHBBoxCoder",
+                "target_means": [0.0, 0.0, 0.0, 0.0],
+                "target_stds": [0.1, 0.1, 0.2, 0.2],
+            },
+            "reg_class_agnostic": False,
+            "loss_cls": {"type": "CrossEntropyLoss", "use_sigmoid": False, "loss_weight": 1.0},
+            "loss_bbox": {"type": "L1Loss", "loss_weight": 1.0},
+        },
+        "train_cfg": {
+            "assigner": {
+                "type": "MaxIoUAssigner",
+                "pos_iou_thr": 0.5,
+                "neg_iou_thr": 0.5,
+                "min_pos_iou": 0.5,
+                "match_low_quality": True,
+                "ignore_iof_thr": -1,
+            },
+            "sampler": {
+                "type": "RandomSampler",
+                "num": spec.samples[1],
+                "pos_fraction": 0.25,
+                "neg_pos_ub": -1,
+                "add_gt_as_proposals": True,
+            },
+            "pos_weight": -1,
+            "debug": False,
+        },
+        "test_cfg": {
+            "score_thr": CONFIDENCE_FLOOR,
+            "nms": {"type": "nms", "iou_threshold": OVERLAP["mask_rcnn"]},
+            "max_per_img": MAXIMUM_DETECTIONS,
+        },
+    }

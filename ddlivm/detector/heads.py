@@ -1,0 +1,133 @@
+"""A neck with its heads: what turns a pyramid into losses or detections."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ddlivm.data.detections import Detections
+from ddlivm.detector import configurations, mmdet
+from ddlivm.detector.architecture import MaskRcnnSpec
+from ddlivm.detector.encoders import Pyramid
+
+Losses = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The labels of a batch, one entry an image.
+
+    Attributes:
+        boxes: (n, 4) float32 xyxy pixels of the working frame, or of the tile that was cut from it.
+        labels: (n,) int64.
+        size: (width, height) of every image of the batch, pixels.
+    """
+
+    boxes: tuple[Tensor, ...]
+    labels: tuple[Tensor, ...]
+    size: tuple[int, int]
+
+    def relabelled(self, labels: Sequence[int]) -> "Truth":
+        """Return the truth with class c turned into `labels[c]`; boxes whose new label is negative are left out."""
+        table = torch.tensor(labels)
+        mapped = [table[label] for label in self.labels]
+        kept = [label >= 0 for label in mapped]
+        return Truth(
+            tuple(box[keep] for box, keep in zip(self.boxes, kept, strict=True)),
+            tuple(label[keep] for label, keep in zip(mapped, kept, strict=True)),
+            self.size,
+        )
+
+
+class OneStage(nn.Module):
+    """FPN and FCOS on a pyramid.
+
+    Args:
+        inputs: channels of the pyramid's levels.
+        classes: how many classes are told apart.
+        channels: behind the neck.
+        stacked: convolutions in each branch of the head.
+    """
+
+    def __init__(self, inputs: tuple[int, ...], classes: int, channels: int, stacked: int) -> None:
+        super().__init__()
+        self.neck = mmdet.build(configurations.neck(inputs, channels))
+        self.bbox_head = mmdet.build(configurations.fcos(classes, channels, stacked))
+        self.to(memory_format=torch.channels_last)
+
+    def losses(self, pyramid: Pyramid, truth: Truth) -> Losses:
+        """Return FCOS' classification, box and centerness losses, scalars each."""
+        return self._fcos_losses(self.neck(pyramid), truth)
+
+    def _fcos_losses(self, levels: Pyramid, truth: Truth) -> Losses:
+        outputs = self.bbox_head(levels)
+        instances = mmdet.instances(truth.boxes, truth.labels)
+        losses = self.bbox_head.loss_by_feat(*outputs, instances, mmdet.metas(len(instances), truth.size))
+        return {f"fcos_{name.removeprefix('loss_')}": loss for name, loss in losses.items()}
+
+    def detect(self, pyramid: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
+        """Return each image's detections, in pixels of the frame of the (width, height) given, best first."""
+        return self._fcos_detections(self.neck(pyramid), size, minimum_score)
+
+    def _fcos_detections(self, levels: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
+        metas = mmdet.metas(len(levels[0]), size)
+        results = self.bbox_head.predict_by_feat(*self.bbox_head(levels), batch_img_metas=metas)
+        return [_to_detections(result, minimum_score) for result in results]
+
+
+class BankEntry(OneStage):
+    """One entry of the bank: a neck that FCOS and Mask R-CNN share (3.3).
+
+    Args:
+        inputs: channels of the pyramid's levels.
+        classes: how many classes are told apart.
+        channels: behind the neck.
+        stacked: convolutions in each branch of the FCOS head.
+        spec: the two-stage head's sizes.
+    """
+
+    def __init__(self, inputs: tuple[int, ...], classes: int, channels: int, stacked: int, spec: MaskRcnnSpec) -> None:
+        super().__init__(inputs, classes, channels, stacked)
+        self.rpn_head = mmdet.build(configurations.rpn(channels, spec))
+        self.roi_head = mmdet.build(configurations.second_stage(classes, channels, spec))
+        self.proposals = mmdet.settings(configurations.proposals(spec))
+        self.to(memory_format=torch.channels_last)
+
+    def losses(self, pyramid: Pyramid, truth: Truth) -> Losses:
+        """Return the losses of both heads, scalars each."""
+        levels = self.neck(pyramid)
+        return self._fcos_losses(levels, truth) | self._mask_rcnn_losses(levels, truth)
+
+    def _mask_rcnn_losses(self, levels: Pyramid, truth: Truth) -> Losses:
+        metas = mmdet.metas(len(truth.boxes), truth.size)
+        outputs = self.rpn_head(levels)
+        objects = mmdet.instances(truth.boxes, [torch.zeros_like(label) for label in truth.labels])
+        first = self.rpn_head.loss_by_feat(*outputs, objects, metas)
+        detached = [[level.detach() for level in output] for output in outputs]
+        proposals = self.rpn_head.predict_by_feat(*detached, batch_img_metas=metas, cfg=self.proposals)
+        samples = mmdet.samples(mmdet.instances(truth.boxes, truth.labels), truth.size)
+        second = self.roi_head.loss(levels, proposals, samples)
+        losses = {f"rpn_{name.removeprefix('loss_rpn_')}": sum(values) for name, values in first.items()}
+        return losses | {f"roi_{name[5:]}": second[name] for name in ("loss_cls", "loss_bbox")}
+
+    def detect_in_two_stages(self, pyramid: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
+        """Return Mask R-CNN's detections; else as `detect`."""
+        return self._mask_rcnn_detections(self.neck(pyramid), size, minimum_score)
+
+    def _mask_rcnn_detections(self, levels: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
+        metas = mmdet.metas(len(levels[0]), size)
+        proposals = self.rpn_head.predict_by_feat(*self.rpn_head(levels), batch_img_metas=metas, cfg=self.proposals)
+        empty = [(levels[0].new_zeros((0, 4)), torch.zeros(0, dtype=torch.int64))] * len(proposals)
+        samples = mmdet.samples(mmdet.instances(*zip(*empty, strict=True)), size)
+        results = self.roi_head.predict(levels, proposals, samples, rescale=False)
+        return [_to_detections(result, minimum_score) for result in results]
+
+
+def _to_detections(result: Any, minimum_score: float) -> Detections:
+    scores = result.scores.numpy()
+    order = np.argsort(-scores, kind="stable")
+    found = Detections.of(result.bboxes.numpy()[order], scores[order], result.labels.numpy()[order])
+    return found[found.scores >= minimum_score]

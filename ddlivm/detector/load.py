@@ -1,0 +1,163 @@
+"""A trained detector: encode once, detect with any head of the bank."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ddlivm.data.detections import Detections
+from ddlivm.data.taxonomy import load_taxonomy
+from ddlivm.detector import build
+from ddlivm.detector.architecture import Architecture
+from ddlivm.detector.encoders import Pyramid, fuse
+from ddlivm.detector.heads import BankEntry, OneStage
+from ddlivm.detector.normalisation import normalise_infrared
+from ddlivm.detector.tensors import infrared_tensor, visible_tensor
+from ddlivm.detector.weights import load_weights
+from ddlivm.errors import InputError
+from ddlivm.files import read_json
+
+FCOS, MASK_RCNN = "fcos", "mask_rcnn"
+UNTRAINED, INFRARED_ONLY = "untrained", "infrared_only"
+MINIMUM_SCORE = 0.05
+UNTRAINED_SEED = 0
+
+
+class Detector:
+    """Frozen encoders and the bank's heads on them. All boxes are in the working frame.
+
+    Args:
+        architecture: what it is built from.
+        infrared: the infrared encoder.
+        visible: the visible encoder.
+        entries: the bank's entries by epoch.
+        infrared_only: the reference that sees one modality.
+    """
+
+    references = (UNTRAINED, INFRARED_ONLY)
+    """Heads to compare with, never to choose."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        infrared: nn.Module,
+        visible: nn.Module,
+        entries: dict[str, BankEntry],
+        infrared_only: OneStage,
+    ) -> None:
+        self.architecture = architecture
+        self.infrared = infrared.eval()
+        self.visible = visible.eval()
+        self.entries = {epoch: entry.eval() for epoch, entry in entries.items()}
+        self.infrared_only = infrared_only.eval()
+
+    @property
+    def working_size(self) -> tuple[int, int]:
+        """(width, height) of the working infrared image."""
+        return self.architecture.working_size
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The heads to choose from: `fcos-<epoch>` and `mask_rcnn-<epoch>`, in the order they were trained."""
+        return tuple(f"{kind}-{epoch}" for kind in (FCOS, MASK_RCNN) for epoch in sorted(self.entries))
+
+    @torch.no_grad()
+    def encode_infrared(self, values: npt.NDArray[np.float32], radiometric: bool) -> Pyramid:
+        """Encode working infrared images.
+
+        Args:
+            values: (B, h, w) °C or grey levels.
+            radiometric: whether they are temperatures.
+
+        Returns:
+            Four maps (B, C, h / s, w / s) for s in 4, 8, 16, 32.
+        """
+        normalised = np.stack([normalise_infrared(image, radiometric) for image in values])
+        pyramid: Pyramid = self.infrared(infrared_tensor(normalised))
+        return pyramid
+
+    @torch.no_grad()
+    def encode_visible(self, images: npt.NDArray[np.uint8]) -> Pyramid:
+        """Encode working visible images, (B, 7h/4, 7w/4, 3) uint8 RGB, to maps on the grid of the infrared ones."""
+        pyramid: Pyramid = self.visible(visible_tensor(images))
+        return pyramid
+
+    @torch.no_grad()
+    def detect(
+        self, head: str, infrared: Pyramid, visible: Pyramid, minimum_score: float = MINIMUM_SCORE
+    ) -> list[Detections]:
+        """Detect with one head.
+
+        Args:
+            head: one of `heads`, or `infrared_only`.
+            infrared: what `encode_infrared` gave.
+            visible: what `encode_visible` gave; the infrared-only head does not look at it.
+            minimum_score: detections below it are left out.
+
+        Returns:
+            For each image its detections in the working frame, best first.
+
+        Raises:
+            InputError: no such head.
+        """
+        if head == INFRARED_ONLY:
+            return self.infrared_only.detect(infrared, self.working_size, minimum_score)
+        kind, _, epoch = head.rpartition("-")
+        if head not in self.heads:
+            raise InputError(f"head {head!r} is not in the bank; it has {', '.join((*self.heads, INFRARED_ONLY))}")
+        entry, fused = self.entries[epoch], fuse(infrared, visible)
+        if kind == FCOS:
+            return entry.detect(fused, self.working_size, minimum_score)
+        return entry.detect_in_two_stages(fused, self.working_size, minimum_score)
+
+    @torch.no_grad()
+    def detect_untrained(
+        self, values: npt.NDArray[np.float32], radiometric: bool, images: npt.NDArray[np.uint8]
+    ) -> list[Detections]:
+        """Detect with fresh weights, FCOS: what the architecture does that has learnt nothing.
+
+        Args:
+            values: (B, h, w) working infrared images, °C or grey levels.
+            radiometric: whether they are temperatures.
+            images: (B, 7h/4, 7w/4, 3) uint8 RGB working visible images.
+        """
+        fresh = untrained(self.architecture)
+        pyramids = fresh.encode_infrared(values, radiometric), fresh.encode_visible(images)
+        return fresh.entries["000"].detect(fuse(*pyramids), self.working_size, 0.0)
+
+
+def untrained(architecture: Architecture) -> Detector:
+    """Build a detector with seeded fresh weights; its one entry is `000`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(UNTRAINED_SEED)
+        infrared, visible = build.encoders(architecture)
+        entry = build.bank_entry(architecture)
+        reference = build.infrared_head(architecture, len(load_taxonomy()))
+    return Detector(architecture, infrared, visible, {"000": entry}, reference)
+
+
+def load_detector(encoders: Path, bank: Path) -> Detector:
+    """Load the folders that the stages `dtft_training` and `head_checkpointing` wrote.
+
+    Raises:
+        InputError: a file is missing or damaged, or the two folders do not belong together.
+    """
+    architecture = Architecture.load(bank)
+    if Architecture.load(encoders) != architecture.without_mask_rcnn():
+        raise InputError(f"{bank}: its heads were not trained on the encoders in {encoders}; train the heads again")
+    content = read_json(bank / "bank.json")
+    try:
+        files = {str(epoch): str(name) for epoch, name in content["entries"].items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{bank / 'bank.json'}: does not list a bank's entries; train the heads again") from error
+    infrared, visible = build.encoders(architecture)
+    load_weights(encoders / "encoders.safetensors", {"infrared": infrared, "visible": visible})
+    entries = {}
+    for epoch, name in files.items():
+        entries[epoch] = build.bank_entry(architecture)
+        load_weights(bank / name, {"": entries[epoch]})
+    reference = build.infrared_head(architecture, len(load_taxonomy()))
+    load_weights(bank / "infrared_only.safetensors", {"": reference})
+    return Detector(architecture, infrared, visible, entries, reference)

@@ -1,0 +1,69 @@
+"""The stage `head_checkpointing`: epochs γ to K, which give the heads to choose from (3.3)."""
+
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ddlivm.detector.architecture import Architecture
+from ddlivm.files import write_json
+from ddlivm.parameters.head_checkpointing import HeadCheckpointing
+from ddlivm.training import working_set
+
+
+def train_heads(
+    data: Path,
+    transforms: Path,
+    series: Sequence[Path],
+    encoders: Path,
+    fold: str,
+    gate_sites: Sequence[str],
+    parameters: HeadCheckpointing,
+    out: Path,
+    work: Path,
+) -> None:
+    """Train necks and heads on a fold's frozen encoders, and keep an entry every few epochs.
+
+    Writes `entry_<epoch>.safetensors` (neck, FCOS and Mask R-CNN), `infrared_only.safetensors`, `detector.json`,
+    `bank.json` and `history.json`.
+
+    Args:
+        data: the data set's folder.
+        transforms: the alignment stage's folder.
+        series: the augmentation stage's folders, one a site; none leaves diffusion out.
+        encoders: the encoders' stage's folder.
+        fold: the fold's name; its targets' labels and series are not opened.
+        gate_sites: never trained on in the fold `all`.
+        parameters: the stage's section.
+        out: an empty folder to fill.
+        work: scratch that survives a kill; a run that finds a checkpoint there goes on from it.
+
+    Raises:
+        InputError: an input is missing or damaged, or a loss is not a number.
+    """
+    size = Architecture.load(encoders).working_size
+    listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), size)
+    with ThreadPoolExecutor(1) as executor:  # images decode while the slow imports run
+        images = executor.submit(working_set.build, listed, work / "images", parameters.threads, parameters.seed)
+        import torch
+
+        from ddlivm.detector.weights import save_weights
+        from ddlivm.training.bank import Bank, entry_file
+        from ddlivm.training.batches import Batches
+        from ddlivm.training.loop import train
+        from ddlivm.training.tiles import TileSampler
+
+        sampler = TileSampler(images.result(), parameters.tiles, parameters.augmentation, parameters.seed)
+
+    torch.set_num_threads(parameters.threads)
+    bank = Bank(encoders, parameters, work)
+    batches = Batches(sampler, parameters.batch_size)
+    history = train(bank, batches, parameters.epochs, parameters, parameters.seed, work)
+    epochs = sorted({*range(parameters.save_every, parameters.epochs + 1, parameters.save_every), parameters.epochs})
+    for epoch in epochs:
+        shutil.copyfile(work / entry_file(epoch), out / entry_file(epoch))
+    save_weights(out / "infrared_only.safetensors", {"": bank.reference})
+    bank.architecture.save(out)
+    write_json(out / "bank.json", {"entries": {f"{epoch:03d}": entry_file(epoch) for epoch in epochs}})
+    write_json(out / "history.json", history)
+    working_set.remove(work / "images")

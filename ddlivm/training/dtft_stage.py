@@ -1,0 +1,74 @@
+"""The stage `dtft_training`: epochs 1 to γ, which train the encoders (3.2)."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ddlivm.detector.architecture import Architecture, EncoderSpec
+from ddlivm.files import write_json
+from ddlivm.parameters.dtft_training import DtftTraining, Encoder
+from ddlivm.training import working_set
+
+
+def train_encoders(
+    data: Path,
+    transforms: Path,
+    series: Sequence[Path],
+    fold: str,
+    gate_sites: Sequence[str],
+    parameters: DtftTraining,
+    out: Path,
+    work: Path,
+) -> None:
+    """Train both encoders on a fold's sources by Algorithm 1.
+
+    Writes `encoders.safetensors`, `step3.safetensors` and `infrared_step.safetensors` (neck and FCOS head of steps 3
+    and 1), `detector.json` and `history.json`.
+
+    Args:
+        data: the data set's folder.
+        transforms: the alignment stage's folder.
+        series: the augmentation stage's folders, one a site; none leaves diffusion out.
+        fold: the fold's name; its targets' labels and series are not opened.
+        gate_sites: never trained on in the fold `all`.
+        parameters: the stage's section.
+        out: an empty folder to fill.
+        work: scratch that survives a kill; a run that finds a checkpoint there goes on from it.
+
+    Raises:
+        InputError: an input is missing or damaged, or a loss is not a number.
+    """
+    listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), parameters.working_size)
+    with ThreadPoolExecutor(1) as executor:  # images decode while the slow imports run
+        images = executor.submit(working_set.build, listed, work / "images", parameters.threads, parameters.seed)
+        import torch
+
+        from ddlivm.detector.weights import save_weights
+        from ddlivm.training.batches import Batches
+        from ddlivm.training.dtft import Dtft
+        from ddlivm.training.loop import train
+        from ddlivm.training.tiles import TileSampler
+
+        sampler = TileSampler(images.result(), parameters.tiles, parameters.augmentation, parameters.seed)
+
+    def spec(section: Encoder) -> EncoderSpec:
+        return EncoderSpec(section.kind, section.channels, section.depths)
+
+    torch.set_num_threads(parameters.threads)
+    architecture = Architecture(
+        parameters.working_size,
+        spec(parameters.infrared_encoder),
+        spec(parameters.visible_encoder),
+        parameters.neck_channels,
+        parameters.stacked_convolutions,
+        parameters.step_convolutions,
+    )
+    dtft = Dtft(architecture, parameters)
+    batches = Batches(sampler, parameters.batch_size)
+    history = train(dtft, batches, parameters.epochs, parameters, parameters.seed, work)
+    save_weights(out / "encoders.safetensors", {"infrared": dtft.infrared, "visible": dtft.visible})
+    save_weights(out / "step3.safetensors", {"": dtft.joint_head})
+    save_weights(out / "infrared_step.safetensors", {"": dtft.infrared_head})
+    architecture.save(out)
+    write_json(out / "history.json", history)
+    working_set.remove(work / "images")

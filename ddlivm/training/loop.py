@@ -1,0 +1,123 @@
+"""The epochs that both training stages run: resumable to the bit, with progress."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from ddlivm.errors import InputError
+from ddlivm.parameters.dtft_training import Schedule
+from ddlivm.training import checkpoint
+from ddlivm.training.batches import Batch, Batches
+from ddlivm.training.optimisation import Optimiser, rate_factor
+
+PROGRESS_SECONDS = 10.0
+"""Time between two progress lines."""
+
+History = list[dict[str, float]]
+
+
+class Task(Protocol):
+    """What is trained: modules and optimizers whose state is saved, and a step."""
+
+    name: str
+    modules: dict[str, nn.Module]
+    optimisers: dict[str, Optimiser]
+
+    def step(self, batch: Batch, factor: float) -> dict[str, Tensor]:
+        """Take one batch's updates at a share of the peak learning rate; return the losses, detached scalars."""
+
+    def epoch_done(self, epoch: int) -> None:
+        """Called once an epoch is done, before its checkpoint is written."""
+
+
+def train(task: Task, batches: Batches, epochs: int, schedule: Schedule, seed: int, work: Path) -> History:
+    """Train from the newest checkpoint in `work`, or from the start.
+
+    Every draw depends on the seed, the epoch and the place in it alone, so that a run that was killed and started
+    again ends in the same bytes as one that was not.
+
+    Args:
+        task: what is trained.
+        batches: of an epoch.
+        epochs: in all.
+        schedule: the learning rate's course.
+        seed: of what mmdet's heads draw.
+        work: scratch that survives a kill.
+
+    Returns:
+        A row an epoch: `epoch` and the mean of each loss.
+
+    Raises:
+        InputError: a loss is not a number, or the checkpoint is damaged.
+    """
+    path = work / "checkpoint.pt"
+    history = _resume(task, path)
+    steps = len(batches) * epochs
+    progress = _Progress(task.name, epochs, len(batches), len(history))
+    for epoch in range(len(history) + 1, epochs + 1):
+        torch.manual_seed(seed * 100_003 + epoch)
+        sums: dict[str, Tensor] = {}
+        for index, batch in enumerate(batches.epoch(epoch)):
+            done = (epoch - 1) * len(batches) + index
+            losses = task.step(batch, rate_factor(done, steps, schedule.warm_up))
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, torch.zeros(())) + loss
+            progress.show(epoch, index + 1, sums)
+        history.append({"epoch": epoch} | {name: round(float(v) / len(batches), 5) for name, v in sums.items()})
+        task.epoch_done(epoch)
+        checkpoint.save(path, _state(task, history))
+    return history
+
+
+def _state(task: Task, history: History) -> checkpoint.State:
+    return {
+        "history": history,
+        "modules": {name: module.state_dict() for name, module in task.modules.items()},
+        "optimisers": {name: optimiser.adamw.state_dict() for name, optimiser in task.optimisers.items()},
+    }
+
+
+def _resume(task: Task, path: Path) -> History:
+    state = checkpoint.load(path)
+    if state is None:
+        return []
+    try:
+        for name, module in task.modules.items():
+            module.load_state_dict(state["modules"][name])
+        for name, optimiser in task.optimisers.items():
+            optimiser.adamw.load_state_dict(state["optimisers"][name])
+        history: History = state["history"]
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: is a checkpoint of another model ({reason}); delete it to start over") from error
+    print(f"{task.name}: goes on after epoch {len(history)}", file=sys.stderr, flush=True)
+    return history
+
+
+class _Progress:
+    """Lines on stderr: where training is, how the losses stand, and how long it will take."""
+
+    def __init__(self, name: str, epochs: int, steps: int, skipped: int) -> None:
+        self.name, self.epochs, self.steps, self.skipped = name, epochs, steps, skipped
+        self.started = self.shown = time.monotonic()
+
+    def show(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
+        """Print a line when the last is old, or the training done."""
+        now = time.monotonic()
+        last = epoch == self.epochs and step == self.steps
+        if now - self.shown < PROGRESS_SECONDS and not last:
+            return
+        self.shown = now
+        done = (epoch - 1 - self.skipped) * self.steps + step
+        left = (self.epochs - self.skipped) * self.steps - done
+        means = "  ".join(f"{name} {float(value) / step:.3f}" for name, value in sums.items())
+        eta = (now - self.started) / done * left
+        print(
+            f"{self.name}: epoch {epoch}/{self.epochs} step {step}/{self.steps}  {means}  {eta:.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,0 +1,147 @@
+"""Where training tiles are cut, of each defect type equally often, and how they are changed (3.3)."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.augmentation.geometry import altitude_crop, flip_horizontal, flip_vertical
+from ddlivm.augmentation.photometry import add_noise, cutout
+from ddlivm.augmentation.sample import Sample
+from ddlivm.data import VISIBLE_RATIO
+from ddlivm.detector.normalisation import InfraredRange
+from ddlivm.parameters.dtft_training import Augmentation, Tiles
+from ddlivm.training.radiometry import jitter
+from ddlivm.training.working_set import WorkingSet, clip
+
+GRID = 4
+"""Working pixels that tiles are placed on, so that visible tiles begin at whole pixels too (7/4)."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What to cut: a pair, and the box to show or -1 for anywhere."""
+
+    pair: int
+    box: int
+
+
+class TileSampler:
+    """Draws tiles; a tile depends on the seed, the epoch and its index alone, so that training can resume anywhere.
+
+    Args:
+        working_set: the images.
+        tiles: size, number and placement.
+        augmentation: how often a tile is changed.
+        seed: of all draws.
+    """
+
+    def __init__(self, working_set: WorkingSet, tiles: Tiles, augmentation: Augmentation, seed: int) -> None:
+        self.working_set = working_set
+        self.tiles = tiles
+        self.augmentation = augmentation
+        self.seed = seed
+        self.places: dict[int, list[Place]] = {}
+        for pair, classes in enumerate(working_set.classes):
+            for box, kind in enumerate(classes):
+                self.places.setdefault(int(kind), []).append(Place(pair, box))
+
+    def __len__(self) -> int:
+        return self.tiles.per_epoch or len(self.working_set)
+
+    def epoch(self, epoch: int) -> list[Place]:
+        """Return an epoch's places in order: types in turn where defects are shown, pairs in turn elsewhere."""
+        rng = np.random.default_rng([self.seed, epoch])
+        kinds = sorted(self.places)
+        on_defects = round(len(self) * self.tiles.defect_share) if kinds else 0
+        chosen = [
+            listed[int(rng.integers(len(listed)))]
+            for listed in (self.places[kinds[index % len(kinds)]] for index in range(on_defects))
+        ]
+        anywhere = len(self) - on_defects
+        pairs = np.concatenate(
+            [rng.permutation(len(self.working_set)) for _ in range(-(-anywhere // len(self.working_set)))] or [[]]
+        )[:anywhere]
+        chosen += [Place(int(pair), -1) for pair in pairs]
+        return [chosen[index] for index in rng.permutation(len(chosen))]
+
+    def tile(self, place: Place, epoch: int, index: int) -> Sample:
+        """Cut and change one tile; its infrared values are normalised.
+
+        Args:
+            place: what to show.
+            epoch: seeds the draws, with `index`.
+            index: the tile's place in the epoch.
+        """
+        rng = np.random.default_rng([self.seed, epoch, index])
+        shares = self.augmentation
+        variant = int(rng.integers(1, self.working_set.infrared.shape[1])) if rng.random() < shares.diffused else 0
+        sample = self._cut(place, variant, rng)
+        if rng.random() < shares.altitude:
+            sample = self._lower(sample, rng)
+        if rng.random() < 0.5:
+            sample = flip_horizontal(sample)
+        if rng.random() < 0.5:
+            sample = flip_vertical(sample)
+        span = float(self.working_set.spans[place.pair])
+        if rng.random() < shares.radiometry:
+            sample = jitter(sample, span, rng)
+        if rng.random() < shares.noise:
+            sample = add_noise(sample, rng)
+        if rng.random() < shares.cutout:
+            sample = cutout(sample, rng)
+        return replace(sample, infrared=InfraredRange(0.0, span).normalise(sample.infrared))
+
+    def _cut(self, place: Place, variant: int, rng: np.random.Generator) -> Sample:
+        data = self.working_set
+        width, height = self.tiles.size
+        low, high = np.log(self.tiles.scale)
+        scale = float(np.exp(rng.uniform(low, high)))
+        region = [
+            min(GRID * round(side / scale / GRID), limit)
+            for side, limit in zip(self.tiles.size, data.size, strict=True)
+        ]
+        boxes = data.boxes[place.pair]
+        focus = boxes[place.box] if place.box >= 0 else None
+        x0, y0 = (
+            _origin(side, limit, None if focus is None else (float(focus[axis]), float(focus[axis + 2])), rng)
+            for axis, (side, limit) in enumerate(zip(region, data.size, strict=True))
+        )
+        infrared = data.infrared[place.pair, variant, y0 : y0 + region[1], x0 : x0 + region[0]].astype(np.float32)
+        left, top, right, bottom = (int(v * VISIBLE_RATIO) for v in (x0, y0, x0 + region[0], y0 + region[1]))
+        visible = np.asarray(data.visible[place.pair, top:bottom, left:right])
+        if region != [width, height]:
+            infrared = cv2.resize(infrared, (width, height), interpolation=cv2.INTER_LINEAR)
+            visible_tile = (int(width * VISIBLE_RATIO), int(height * VISIBLE_RATIO))
+            visible = cv2.resize(visible, visible_tile, interpolation=cv2.INTER_LINEAR)
+        factors = np.tile([width / region[0], height / region[1]], 2)
+        moved = ((boxes - np.array([x0, y0, x0, y0])) * factors).astype(np.float32)
+        clipped, kept = clip(moved, (width, height))
+        return Sample(infrared, visible, clipped, data.classes[place.pair]).keep(kept)
+
+    def _lower(self, sample: Sample, rng: np.random.Generator) -> Sample:
+        """Enlarge a quarter or a ninth; the part with a defect's centre where there is a defect."""
+        parts = int(rng.integers(2, 4))
+        column, row = (int(rng.integers(parts)) for _ in range(2))
+        if len(sample.boxes):
+            box = sample.boxes[int(rng.integers(len(sample.boxes)))]
+            column, row = (
+                min(int((box[axis] + box[axis + 2]) / 2 / sample.size[axis] * parts), parts - 1) for axis in range(2)
+            )
+        return altitude_crop(sample, parts, column, row)
+
+
+def _origin(side: int, limit: int, focus: tuple[float, float] | None, rng: np.random.Generator) -> int:
+    """Draw where a tile of `side` begins in an image of `limit`, on the grid; a focus lies in it, whole if it fits."""
+    low, high = 0.0, float(limit - side)
+    if focus is not None:
+        # A box longer than the tile is shown in part: then the tile lies within the box instead.
+        ends = sorted((focus[1] - side, focus[0]))
+        low, high = (float(np.clip(end, 0, limit - side)) for end in ends)
+    return int(np.clip(GRID * round(rng.uniform(low, high) / GRID), 0, (limit - side) // GRID * GRID))
+
+
+def stack(samples: list[Sample]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Return the samples' images as (B, h, w) and (B, 7h/4, 7w/4, 3)."""
+    return np.stack([sample.infrared for sample in samples]), np.stack([sample.visible for sample in samples])

@@ -1,0 +1,201 @@
+"""The source pairs as training reads them: decoded and aligned once, in the scratch, and their labels."""
+
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.augmentation.series import Series
+from ddlivm.data import AlignedPair, DataSet, Labels, Pair, SiteAlignments, WorkingFrame, visible_size
+from ddlivm.data.readers import Infrared
+from ddlivm.detector.normalisation import InfraredRange
+from ddlivm.errors import InputError
+from ddlivm.files import read_json, write_json
+
+VARIANTS = 2
+"""Diffused images kept for each pair with defects: each draws anew from its series."""
+
+MINIMUM_LEFT = 0.3
+"""A defect of which the common ground shows less (share of its box's area) is not learnt from."""
+
+
+@dataclass(frozen=True)
+class WorkingSet:
+    """Working images of all source pairs, mapped from files, and their boxes.
+
+    Attributes:
+        infrared: (n, 1 + VARIANTS, h, w) float16, K or grey levels above each image's median; variant 0 is as taken.
+        visible: (n, 7h/4, 7w/4, 3) uint8 RGB.
+        spans: (n,) float32, the values that `InfraredRange` makes a step of 1.
+        boxes: per pair (k, 4) float32 xyxy working pixels.
+        classes: per pair (k,) int64.
+    """
+
+    infrared: npt.NDArray[np.float16]
+    visible: npt.NDArray[np.uint8]
+    spans: npt.NDArray[np.float32]
+    boxes: tuple[npt.NDArray[np.float32], ...]
+    classes: tuple[npt.NDArray[np.int64], ...]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of a working infrared image."""
+        return self.infrared.shape[3], self.infrared.shape[2]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source pair with all that training may know of it."""
+
+    aligned: AlignedPair
+    labels: Labels
+    series: Series | None
+
+
+def sources(
+    data: Path,
+    transforms: Path,
+    series: Sequence[Path],
+    fold: str,
+    gate_sites: tuple[str, ...],
+    working_size: tuple[int, int],
+) -> list[Source]:
+    """List the fold's source pairs; nothing of a held-out site is opened.
+
+    Args:
+        data: the data set's folder.
+        transforms: the alignment stage's folder.
+        series: the augmentation stage's folders, one a site; those of other sites are left closed.
+        fold: the fold's name.
+        gate_sites: never trained on in the fold `all`.
+        working_size: (width, height), pixels.
+
+    Raises:
+        InputError: a site, a transform, a label or a series is missing.
+    """
+    dataset = DataSet.load(data)
+    alignments = SiteAlignments.load(transforms / "transforms.json")
+    folders = {str(read_json(folder / "series.json")["site"]): folder for folder in series}
+    listed = []
+    for name in dataset.fold(fold, gate_sites).sources:
+        site = dataset.site(name)
+        if series and name not in folders:
+            raise InputError(f"site {name!r} has no diffused series; run the hstd_augmentation stage for it")
+        diffused = Series.load(folders[name]) if series else None
+        listed += [_source(pair, alignments, site.labels, working_size, diffused) for pair in site.pairs]
+    if not any(len(source.labels.defects) for source in listed):
+        raise InputError(
+            f"{data}: the sources of fold {fold!r} have no labelled defect; there is nothing to learn from"
+        )
+    return listed
+
+
+def _source(
+    pair: Pair, alignments: SiteAlignments, labels: dict[str, Labels], size: tuple[int, int], series: Series | None
+) -> Source:
+    if pair.name not in labels:
+        raise InputError(
+            f"{pair.infrared_path}: is not listed in its site's annotations.json; add it, with or without boxes"
+        )
+    transform = alignments.of(pair.site, pair.name).transform
+    return Source(AlignedPair(pair, transform, size), labels[pair.name], series)
+
+
+def build(listed: Sequence[Source], folder: Path, threads: int, seed: int) -> WorkingSet:
+    """Decode, align and diffuse all pairs into `folder`, or map what an earlier run completed there.
+
+    Args:
+        listed: the source pairs, all of one working size.
+        folder: scratch, made when missing.
+        threads: that decode side by side.
+        seed: of the diffused draws.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    width, height = listed[0].aligned.working_size
+    visible_width, visible_height = visible_size((width, height))
+    mode = "r" if (folder / "complete.json").is_file() else "w+"
+    shapes = {
+        "infrared": (np.float16, (len(listed), 1 + VARIANTS, height, width)),
+        "visible": (np.uint8, (len(listed), visible_height, visible_width, 3)),
+    }
+    files = {
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", mode=mode, dtype=dtype, shape=shape)  # type: ignore[no-untyped-call]
+        for name, (dtype, shape) in shapes.items()
+    }
+    if mode == "r":
+        content = read_json(folder / "complete.json")
+        return _working_set(files, content["spans"], content["boxes"], content["classes"])
+
+    def fill(index: int) -> tuple[float, list[list[float]], list[int]]:
+        source = listed[index]
+        # A copy of the pair: its decoded images go when this function ends.
+        aligned = AlignedPair(source.aligned.pair, source.aligned.transform, source.aligned.working_size)
+        values = aligned.infrared()
+        measured = InfraredRange.of(values, aligned.raw_infrared.radiometric)
+        files["visible"][index] = aligned.visible()
+        boxes, classes = _labels_in(aligned.frame, source.labels)
+        for variant in range(1 + VARIANTS):
+            if variant and source.series is not None and len(source.labels.defects):
+                rng = np.random.default_rng([seed, index, variant])
+                values = _diffused(aligned, source.series, rng)
+            files["infrared"][index, variant] = values - np.float32(measured.centre)
+        return measured.span, boxes.tolist(), classes.tolist()
+
+    with ThreadPoolExecutor(threads) as executor:
+        spans, boxes, classes = (list(column) for column in zip(*executor.map(fill, range(len(listed))), strict=True))
+    for file in files.values():
+        file.flush()
+    write_json(folder / "complete.json", {"spans": spans, "boxes": boxes, "classes": classes})
+    return _working_set(files, spans, boxes, classes)
+
+
+def _diffused(aligned: AlignedPair, series: Series, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    raw = aligned.raw_infrared
+    changed = AlignedPair(aligned.pair, aligned.transform, aligned.working_size)
+    # The cached properties are what the image is read from.
+    changed.__dict__["raw_infrared"] = Infrared(series.diffused(aligned.pair.name, raw.values, rng), raw.radiometric)
+    changed.__dict__["frame"] = aligned.frame
+    return changed.infrared()
+
+
+def _labels_in(frame: WorkingFrame, labels: Labels) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    boxes = frame.to_working(labels.defects.boxes)
+    clipped, kept = clip(boxes, frame.size)
+    return clipped[kept], labels.defects.classes[kept]
+
+
+def clip(
+    boxes: npt.NDArray[np.float32], size: tuple[int, int]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Cut (n, 4) xyxy boxes to a (width, height) image; also say which keep at least `MINIMUM_LEFT` of their area."""
+    clipped = np.clip(boxes, 0, np.tile(np.asarray(size, dtype=np.float32), 2))
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    left = (clipped[:, 2:] - clipped[:, :2]).prod(axis=1)
+    return clipped.astype(np.float32), (left >= MINIMUM_LEFT * areas) & (left > 0)
+
+
+def _working_set(
+    files: dict[str, npt.NDArray[np.generic]],
+    spans: list[float],
+    boxes: list[list[list[float]]],
+    classes: list[list[int]],
+) -> WorkingSet:
+    return WorkingSet(
+        np.asarray(files["infrared"], dtype=np.float16),
+        np.asarray(files["visible"], dtype=np.uint8),
+        np.asarray(spans, dtype=np.float32),
+        tuple(np.asarray(entry, dtype=np.float32).reshape(-1, 4) for entry in boxes),
+        tuple(np.asarray(entry, dtype=np.int64) for entry in classes),
+    )
+
+
+def remove(folder: Path) -> None:
+    """Delete what `build` wrote: a gigabyte that nobody reads once training is over."""
+    shutil.rmtree(folder, ignore_errors=True)
