@@ -11,6 +11,8 @@ from ddlivm.errors import InputError
 
 MOUNTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 """Where Kubeflow's launcher puts an artifact of each store; anything else is a path already."""
+TOLD = ("git", "key", "peak_memory_bytes", "seconds")
+"""Metadata travels in every later stage's executor input, on a command line: only what is short goes along."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class ExecutorInput:
         Args:
             stage: declares the cards.
             out: the finished output.
-            facts: metadata of the output's own artifact.
+            facts: the output's provenance.
         """
         target = self.content.get("outputs", {}).get("outputFile")
         if target is None:
@@ -61,7 +63,7 @@ class ExecutorInput:
                     else:
                         _join(files, local_path(entry["uri"]))
                 elif local_path(entry["uri"]).absolute() == out.absolute():
-                    metadata |= facts
+                    metadata |= {key: facts[key] for key in TOLD if facts.get(key) is not None}
                 artifacts[name] = {"artifacts": [{"name": entry["name"], "uri": entry["uri"], "metadata": metadata}]}
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         Path(target).write_text(json.dumps({"artifacts": artifacts}), encoding="utf-8")

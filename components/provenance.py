@@ -35,7 +35,7 @@ class Clock:
 def facts(clock: Clock, argv: Sequence[str], key: str, cache_key: str) -> dict[str, Any]:
     """Return what is worth knowing of a run: code, versions, time, memory, and the arguments."""
     return {
-        "argv": list(argv),
+        "argv": _shortened(argv),
         "cache_key": cache_key,
         "git": _revision(),
         "key": key,
@@ -61,6 +61,12 @@ def read_sidecar(output: Path) -> dict[str, Any]:
     path = sidecar(output)
     content: dict[str, Any] = read_json(path) if path.exists() else {}
     return content
+
+
+def _shortened(argv: Sequence[str]) -> list[str]:
+    """Leave out the executor input, which repeats what the other arguments say."""
+    before = ["", *argv[:-1]]
+    return ["..." if flag == "--executor-input" else word for flag, word in zip(before, argv, strict=True)]
 
 
 def _version(name: str) -> str | None:

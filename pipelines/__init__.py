@@ -1,0 +1,1 @@
+"""The pipelines that run on a cluster."""
