@@ -9,10 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.augmentation.photometry import add_noise, cutout
 from ddlivm.augmentation.sample import Sample
-
-__all__ = ["Sample", "add_noise", "altitude_crop", "cutout", "flip_horizontal", "flip_vertical", "rotate180"]
 
 MINIMUM_LEFT = 0.3
 """A defect of which less is left (share of its box's area) is no longer one to learn from."""

@@ -1,0 +1,138 @@
+"""The choice of a head from how its detections held: scores, their spread, the guard, and ties (3.3)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Held = npt.NDArray[np.float64]
+"""(n,) IoU of one head's detections on one pair before and after the perturbation."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One head and how it held.
+
+    Attributes:
+        head: its name.
+        score: mean IoU over all its perturbed detections; None when it detected nothing.
+        spread: 2.5th and 97.5th percentile of the score over bootstrap resamples of the pairs.
+        detections: how many detections were perturbed.
+        eligible: whether these are at least half of the heads' median.
+    """
+
+    head: str
+    score: float | None
+    spread: tuple[float, float] | None
+    detections: int
+    eligible: bool
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The choice.
+
+    Attributes:
+        chosen: the head to use on these pairs.
+        default: the head where nothing can be chosen, for a single pair say: the last FCOS head.
+        tie: whether the best score could not be told apart from another's.
+        candidates: every head, in the bank's order.
+        last_fcos: the FCOS head of the last epoch.
+        last_mask_rcnn: the Mask R-CNN head of the last epoch.
+        pairs: how many pairs were perturbed.
+        notes: what a reader of the choice must know.
+    """
+
+    chosen: str
+    default: str
+    tie: bool
+    candidates: tuple[Candidate, ...]
+    last_fcos: str
+    last_mask_rcnn: str
+    pairs: int
+    notes: tuple[str, ...] = ()
+
+
+def choose(heads: Sequence[str], pairs: Sequence[Mapping[str, Held]], resamples: int, seed: int) -> Selection:
+    """Choose the head whose detections held best.
+
+    Pairs are resampled for the spread, since detections of one image are not independent. A head ties with the best
+    when the difference of their scores over the same resamples includes 0; of those that tie, the FCOS head of the
+    latest epoch is chosen. One pair alone has no spread, so all heads tie on it.
+
+    Args:
+        heads: the candidates, `<family>-<epoch>`.
+        pairs: for each perturbed pair, head to IoUs; a head without detections there may be absent.
+        resamples: bootstrap resamples.
+        seed: of the resamples.
+    """
+    sums = np.array([[pair.get(head, np.zeros(0)).sum() for head in heads] for pair in pairs]).reshape(-1, len(heads))
+    counts = np.array([[len(pair.get(head, ())) for head in heads] for pair in pairs]).reshape(-1, len(heads))
+    total = counts.sum(axis=0)
+    eligible = (total > 0) & (total >= np.median(total) / 2)
+    scores = np.divide(sums.sum(axis=0), total, out=np.full(len(heads), np.nan), where=total > 0)
+    resampled = _bootstrap(sums, counts, resamples, seed)
+    candidates = tuple(
+        Candidate(
+            head=head,
+            score=float(scores[index]) if total[index] else None,
+            spread=_interval(resampled[:, index]) if total[index] else None,
+            detections=int(total[index]),
+            eligible=bool(eligible[index]),
+        )
+        for index, head in enumerate(heads)
+    )
+    last_fcos = last_of(heads, "fcos")
+    chosen, tied, notes = last_fcos, True, ("no head detected anything: the last FCOS head stands",)
+    if eligible.any():
+        best = int(np.argmax(np.where(eligible, scores, -1)))
+        equals = [index for index in np.flatnonzero(eligible) if index == best or _ties(resampled, best, index)]
+        fcos = [heads[index] for index in equals if family_of(heads[index]) == "fcos"]
+        chosen, tied, notes = heads[best], len(equals) > 1, ()
+        if tied:
+            chosen = last_of(fcos, "fcos") if fcos else chosen
+            notes = (f"a tie of {len(equals)} heads within the spread: {chosen} is taken as the later FCOS head",)
+            if not fcos:
+                notes = (f"a tie of {len(equals)} heads within the spread, none of them FCOS: the best score is taken",)
+    return Selection(
+        chosen=chosen,
+        default=last_fcos,
+        tie=tied,
+        candidates=candidates,
+        last_fcos=last_fcos,
+        last_mask_rcnn=last_of(heads, "mask_rcnn"),
+        pairs=len(pairs),
+        notes=notes,
+    )
+
+
+def family_of(head: str) -> str:
+    """Return a head's family: `fcos` or `mask_rcnn`."""
+    return head.rpartition("-")[0]
+
+
+def last_of(heads: Sequence[str], family: str) -> str:
+    """Return the family's head of the latest epoch; the last head of all if there is none of the family."""
+    own = [head for head in heads if family_of(head) == family] or list(heads)
+    return max(own, key=lambda head: int(head.rpartition("-")[2]))
+
+
+def _bootstrap(sums: Held, counts: npt.NDArray[np.int64], resamples: int, seed: int) -> Held:
+    """Return (resamples, heads) scores over the same resamples of the pairs; NaN where a head has no detection."""
+    if not len(sums):
+        return np.full((resamples, sums.shape[1]), np.nan)
+    share = np.full(len(sums), 1 / len(sums))
+    weights = np.random.default_rng(seed).multinomial(len(sums), share, size=resamples)
+    total = weights @ counts
+    return np.divide(weights @ sums, total, out=np.full(total.shape, np.nan), where=total > 0)
+
+
+def _interval(scores: Held) -> tuple[float, float]:
+    low, high = np.nanpercentile(scores, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _ties(resampled: Held, best: int, other: int) -> bool:
+    difference = resampled[:, best] - resampled[:, other]
+    return bool(np.isnan(difference).all() or np.nanpercentile(difference, 2.5) <= 0)
