@@ -34,10 +34,10 @@ def lines(
     series: Sequence[Series],
     x_label: str,
     y_label: str,
-    size: tuple[int, int] = (460, 280),
+    size: tuple[int, int] = (345, 250),
     y_limits: tuple[float, float] | None = None,
     x_limits: tuple[float, float] | None = None,
-    dots: bool = False,
+    whole_x: bool = False,
 ) -> str:
     """Return a line chart.
 
@@ -49,25 +49,22 @@ def lines(
         size: (width, height) in pixels, the legend below not counted.
         y_limits: the y axis's ends; from the data, with 0 in it, by default.
         x_limits: the x axis's ends; from the data by default.
-        dots: mark the points and draw no line between them.
+        whole_x: x counts something, so its ticks are whole numbers.
     """
     xs = [x for line in series for x in line.xs] or [0.0]
     ys = [y for line in series for y in line.ys] or [0.0]
     frame = _Frame(size, x_limits or (min(xs), max(xs)), y_limits or (min(0.0, *ys), max(ys)))
-    parts = [*frame.axes(x_label, y_label)]
+    parts = frame.axes(x_label, y_label, 1.0 if whole_x else 0.0)
     for index, line in enumerate(series):
         colour = COLOURS[index % len(COLOURS)]
         points = [frame.place(x, y) for x, y in zip(line.xs, line.ys, strict=True)]
-        if not dots and len(points) > 1:
-            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-            parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        if dots or len(points) < 25:
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        if len(points) < 25:
             for (x, y), value_x, value_y in zip(points, line.xs, line.ys, strict=True):
-                tip = escape(f"{line.name}: {value_x:.4g}, {value_y:.4g}")
-                parts.append(
-                    f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{4 if dots else 2.5}" fill="{colour}"><title>{tip}</title></circle>'
-                )
-    return _figure(title, size, parts, [line.name for line in series])
+                tip = f"<title>{escape(f'{line.name}: {value_x:.4g}, {value_y:.4g}')}</title>"
+                parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}">{tip}</circle>')
+    return _figure(title, size, parts, [line.name for line in series] if len(series) > 1 else [])
 
 
 def bars(
@@ -75,7 +72,7 @@ def bars(
     groups: Sequence[str],
     series: Sequence[Bars],
     y_label: str,
-    size: tuple[int, int] = (460, 280),
+    size: tuple[int, int] = (345, 250),
     y_limits: tuple[float, float] | None = None,
 ) -> str:
     """Return a chart of grouped bars, each with its value above.
@@ -90,7 +87,7 @@ def bars(
     """
     values = [value for entry in series for value in entry.values if value is not None] or [1.0]
     frame = _Frame(size, (0, len(groups)), y_limits or (0.0, max(*values, 1e-9)))
-    parts = [*frame.axes("", y_label, x_ticks=False)]
+    parts = frame.axes("", y_label, None)
     width = 0.8 / max(len(series), 1)
     show = width * frame.step > 19
     for place, group in enumerate(groups):
@@ -148,7 +145,7 @@ def heat_map(
                 ink = "#fff" if share > 0.55 else "#222"
                 centre = left + (index + 0.5) * side
                 parts.append(
-                    f'<text class="value" x="{centre:.0f}" y="{y + side / 2 + 4:.0f}" fill="{ink}">{count}</text>'
+                    f'<text class="value" x="{centre:.0f}" y="{y + side / 2 + 4:.0f}" style="fill:{ink}">{count}</text>'
                 )
     return _figure(title, size, parts, [])
 
@@ -159,7 +156,9 @@ class _Frame:
     def __init__(self, size: tuple[int, int], x_limits: tuple[float, float], y_limits: tuple[float, float]) -> None:
         self.size = size
         self.x_limits = x_limits if x_limits[1] > x_limits[0] else (x_limits[0] - 0.5, x_limits[0] + 0.5)
-        self.y_limits = y_limits if y_limits[1] > y_limits[0] else (y_limits[0], y_limits[0] + 1)
+        low, high = y_limits if y_limits[1] > y_limits[0] else (y_limits[0], y_limits[0] + 1)
+        marks = ticks(low, high)
+        self.y_limits = low, max(high, marks[-1] + (marks[1] - marks[0]) * (high > marks[-1] * 1.001))
 
     @property
     def step(self) -> float:
@@ -172,8 +171,8 @@ class _Frame:
         share = min(max((y - y0) / (y1 - y0), 0.0), 1.0)
         return LEFT + (x - self.x_limits[0]) * self.step, TOP + (1 - share) * height
 
-    def axes(self, x_label: str, y_label: str, x_ticks: bool = True) -> list[str]:
-        """Return grid lines, ticks and names."""
+    def axes(self, x_label: str, y_label: str, x_step: float | None) -> list[str]:
+        """Return grid lines, ticks and names; x ticks are at least `x_step` apart, and there are none without it."""
         width, height = self.size
         floor = height - BOTTOM
         parts = []
@@ -181,8 +180,8 @@ class _Frame:
             y = self.place(self.x_limits[0], value)[1]
             parts.append(f'<line x1="{LEFT}" x2="{width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{PALE}"/>')
             parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
-        if x_ticks:
-            for value in ticks(*self.x_limits):
+        if x_step is not None:
+            for value in ticks(*self.x_limits, least=x_step):
                 x = self.place(value, 0)[0]
                 parts.append(f'<text x="{x:.1f}" y="{floor + 16}" text-anchor="middle">{value:g}</text>')
         parts.append(f'<line x1="{LEFT}" x2="{width - RIGHT}" y1="{floor}" y2="{floor}" stroke="{INK}"/>')
@@ -195,9 +194,9 @@ class _Frame:
         return parts
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Return about `count` round values between two ends."""
-    rough = (high - low) / count
+def ticks(low: float, high: float, count: int = 5, least: float = 0.0) -> list[float]:
+    """Return about `count` round values between two ends, at least `least` apart."""
+    rough = max((high - low) / count, least)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
@@ -219,4 +218,5 @@ def _figure(title: str, size: tuple[int, int], parts: Sequence[str], names: Sequ
         f'<svg viewBox="0 0 {size[0]} {size[1]}" width="{size[0]}" height="{size[1]}" role="img" '
         f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
     )
-    return f'<figure class="chart"><figcaption>{escape(title)}</figcaption>{drawing}{legend}</figure>'
+    heading = f'<figure class="chart" style="max-width:{size[0]}px"><figcaption>{escape(title)}</figcaption>'
+    return f"{heading}{drawing}{legend}</figure>"

@@ -62,24 +62,24 @@ def draw_boxes(
         below: write the labels below the boxes rather than above.
     """
     drawn = picture.copy()
-    height, width = picture.shape[:2]
-    for box, label in zip(boxes, labels, strict=True):
-        x0, y0, x1, y1 = (round(float(value)) for value in box)
-        rim = WHITE if sum(colour) < 200 else BLACK
-        for ink, thickness in ((rim, 3), (colour, 1)):
-            cv2.rectangle(drawn, (x0 - 1, y0 - 1), (x1, y1), ink, thickness, cv2.LINE_AA)
-        _write(drawn, label, (x0, y1 + 11 if below else y0 - 4), colour, rim, (width, height))
+    rim = WHITE if sum(colour) < 200 else BLACK
+    corners = [tuple(round(float(value)) for value in box) for box in boxes]
+    for x0, y0, x1, y1 in corners:
+        for ink, thickness in ((rim, 4), (colour, 2)):
+            cv2.rectangle(drawn, (x0 - 1, y0 - 1), (x1, y1), ink, thickness)
+    for (x0, y0, _, y1), label in zip(corners, labels, strict=True):
+        _write(drawn, label, (x0 - 2, y1 + 3 if below else y0 - 15), colour)
     return drawn
 
 
-def _write(
-    picture: Image, text: str, place: tuple[int, int], colour: Colour, rim: Colour, size: tuple[int, int]
-) -> None:
-    (wide, high), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.36, 1)
-    x = min(max(place[0], 1), max(size[0] - wide - 1, 1))
-    y = min(max(place[1], high + 1), size[1] - 2)
-    for ink, thickness in ((rim, 3), (colour, 1)):
-        cv2.putText(picture, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, 0.36, ink, thickness, cv2.LINE_AA)
+def _write(picture: Image, text: str, place: tuple[int, int], colour: Colour) -> None:
+    """Write a label on a plate of its box's colour, its upper left corner at `place`, moved into the picture."""
+    (wide, high), under = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.36, 1)
+    x = min(max(place[0], 0), max(picture.shape[1] - wide - 4, 0))
+    y = min(max(place[1], 0), max(picture.shape[0] - high - under - 2, 0))
+    cv2.rectangle(picture, (x, y), (x + wide + 3, y + high + under + 1), colour, cv2.FILLED)
+    ink = BLACK if sum(colour) > 240 and colour[1] > 150 else WHITE
+    cv2.putText(picture, text, (x + 2, y + high + 1), cv2.FONT_HERSHEY_SIMPLEX, 0.36, ink, 1, cv2.LINE_AA)
 
 
 def checkerboard(first: Image, second: Image, tiles: int = 8) -> Image:

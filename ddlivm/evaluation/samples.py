@@ -25,6 +25,8 @@ from ddlivm.evaluation.pictures import (
 
 DETECTION_PICTURES = 4
 ALIGNMENT_PICTURES = 2
+PANEL_WIDTH = 640
+"""Images of small cameras are enlarged towards it, so that labels can be read."""
 
 
 def write_samples(
@@ -62,13 +64,10 @@ def telling_pairs(site: Site, count: int) -> list[Pair]:
     chosen: list[Pair] = []
     shown: set[int] = set()
     while left and len(chosen) < count:
-
-        def interest(name: str) -> tuple[int, int]:
-            classes = site.labels[name].defects.classes.tolist()
-            return len(set(classes) - shown), len(classes)
-
-        best = max(sorted(left), key=interest)
-        shown |= set(site.labels[best].defects.classes.tolist())
+        classes = {name: site.labels[name].defects.classes.tolist() for name in sorted(left)}
+        news = {name: (len(set(kinds) - shown), len(kinds)) for name, kinds in classes.items()}
+        best = max(news, key=news.__getitem__)
+        shown |= set(classes[best])
         chosen.append(left.pop(best))
     return chosen
 
@@ -100,11 +99,17 @@ def detection_picture(pair: Pair, transform: Transform, predicted: Detections, l
     infrared = pair.read_infrared().values
     size = (infrared.shape[1], infrared.shape[0])
     panels = [paint(infrared), to_infrared_frame(pair.read_visible(), transform, size)]
+    factor = max(1, round(PANEL_WIDTH / size[0]))
     drawn = []
     for panel in panels:
-        panel = draw_boxes(panel, predicted.boxes[~right], _texts(predicted[~right]), BLACK)
-        panel = draw_boxes(panel, labels.defects.boxes[~rests], _texts(labels.defects[~rests], False), BLUE, below=True)
-        drawn.append(draw_boxes(panel, predicted.boxes[right], _texts(predicted[right]), GREEN))
+        panel = np.asarray(cv2.resize(panel, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST), np.uint8)
+        for boxes, colour, scores in (
+            (labels.defects[~rests], BLUE, False),
+            (predicted[~right], BLACK, True),
+            (predicted[right], GREEN, True),
+        ):
+            panel = draw_boxes(panel, boxes.boxes * factor, _texts(boxes, scores), colour, below=not scores)
+        drawn.append(panel)
     counts = f"{int(right.sum())} correct, {int((~rests).sum())} missed, {int((~right).sum())} false"
     return beside(drawn), counts
 
@@ -118,7 +123,7 @@ def alignment_picture(pair: Pair, transform: Transform) -> Image:
     return beside([checkerboard(infrared, part) for part in (resized, to_infrared_frame(visible, transform, size))])
 
 
-def _texts(boxes: Detections, scores: bool = True) -> list[str]:
+def _texts(boxes: Detections, scores: bool) -> list[str]:
     labels = [load_taxonomy().types[kind].label for kind in boxes.classes]
     if not scores:
         return labels

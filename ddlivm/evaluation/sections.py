@@ -21,6 +21,8 @@ STAGE_LABELS = {
     "head_checkpointing": "Head bank, phase 2: frozen encoders",
 }
 
+UNIT: dict[str, tuple[float, float]] = {"x_limits": (0.0, 1.0), "y_limits": (0.0, 1.0)}
+
 
 def site_bars(folds: Sequence[FoldFigures]) -> list[str]:
     """Accuracy, recall and mAP on each held-out site, for the model and its references."""
@@ -42,40 +44,55 @@ def site_bars(folds: Sequence[FoldFigures]) -> list[str]:
     return charts
 
 
-def precision_recall(fold: FoldFigures) -> list[str]:
-    """Precision over recall: the table rows, and each type of the selected head."""
+def precision_recall(fold: FoldFigures) -> str:
+    """Precision over recall of the table rows, mean over types."""
     levels = list(RECALL_LEVELS)
     rows = [
         Series(ROW_LABELS[row], levels, fold.curves.rows[row])
         for row in ("selected", "infrared_only", "untrained", "last_fcos", "last_mask_rcnn")
         if row in fold.curves.rows
     ]
-    labels = {kind.name: kind.label for kind in load_taxonomy().types}
-    types = [Series(labels[name], levels, curve) for name, curve in fold.curves.types.items()]
-    unit = {"y_limits": (0.0, 1.0), "x_limits": (0.0, 1.0)}
+    return lines("Mean over types", rows, "recall", "interpolated precision", **UNIT)
+
+
+def type_curves(fold: FoldFigures) -> list[str]:
+    """Precision over recall of the selected head, a small chart for each type."""
+    own = fold.row("selected").all.types
     return [
-        lines("Mean over types", rows, "recall", "interpolated precision", **unit),
-        lines("DD-LIVM, each type", types, "recall", "interpolated precision", **unit),
+        lines(
+            f"{kind.label}: AP {own[kind.name].ap40 or 0:.2f}",
+            [Series(f"{own[kind.name].defects} defects", list(RECALL_LEVELS), fold.curves.types[kind.name])],
+            f"recall, {own[kind.name].defects} defects",
+            "",
+            size=(203, 165),
+            **UNIT,
+        )
+        for kind in load_taxonomy().types
+        if kind.name in fold.curves.types
     ]
 
 
 def operating(fold: FoldFigures) -> list[str]:
-    """The selected head over the score threshold, and by defect size."""
+    """The selected head over the score threshold."""
     at = [point.threshold for point in fold.thresholds]
     sweep = [
         Series("accuracy", at, [point.accuracy for point in fold.thresholds]),
         Series(f"recall@{fold.iou_threshold:g}", at, [point.recall40 for point in fold.thresholds]),
     ]
     counts = [Series("predictions", at, [float(point.predictions) for point in fold.thresholds])]
+    return [
+        lines("DD-LIVM at other score thresholds", sweep, "score threshold", "", **UNIT),
+        lines("DD-LIVM's predictions", counts, "score threshold", "boxes", x_limits=(0.0, 1.0)),
+    ]
+
+
+def recall_by_size(fold: FoldFigures) -> str:
+    """The selected head's recall over the defects' size."""
     sides = [side for side in fold.limits.sides if side.defects]
     recall = Bars("recall", [side.recalled / side.defects for side in sides])
     groups = [f"≥{side.above:g} ({side.defects})" for side in sides]
-    limits = {"x_limits": (0.0, 1.0)}
-    return [
-        lines("Accuracy and recall over the score threshold", sweep, "score threshold", "", y_limits=(0, 1), **limits),
-        lines("Predictions over the score threshold", counts, "score threshold", "boxes", **limits),
-        bars("Recall by defect size, √area in px (defects)", groups, [recall], "recall", y_limits=(0, 1)),
-    ]
+    size = (480, 290)
+    return bars("Recall by defect size, √area in px (defects)", groups, [recall], "recall", size, (0.0, 1.0))
 
 
 def confusion(fold: FoldFigures) -> str:
@@ -105,12 +122,13 @@ def selection(fold: FoldFigures) -> list[str]:
     def over(measure: str) -> dict[str, float | None]:
         return {head: float(getattr(fold.heads[head].all, measure)) for head in heads}
 
-    unit = {"y_limits": (0.0, 1.0), "size": (340, 250)}
-    epoch = "epoch of phase 2"
     return [
-        lines("Mean IoU under pasted defects: the choice", series(scores), epoch, "mean IoU", **unit),
-        lines("Accuracy, in hindsight", series(over("accuracy")), epoch, "accuracy", **unit),
-        lines("mAP@0.4, in hindsight", series(over("map40")), epoch, "mAP@0.4", **unit),
+        lines(title, series(value), "epoch of phase 2", name, y_limits=(0.0, 1.0), whole_x=True)
+        for title, name, value in (
+            ("Mean IoU under pasted defects: the choice", "mean IoU", scores),
+            ("Accuracy, in hindsight", "accuracy", over("accuracy")),
+            ("mAP@0.4, in hindsight", "mAP@0.4", over("map40")),
+        )
     ]
 
 
@@ -125,7 +143,7 @@ def training(fold: FoldFigures) -> list[str]:
             ]
             series.append(Series(name.replace("_", " "), [x for x, _ in known], [y for _, y in known]))
         if series:
-            charts.append(lines(STAGE_LABELS.get(stage, stage), series[:10], "epoch", "loss"))
+            charts.append(lines(STAGE_LABELS.get(stage, stage), series[:10], "epoch", "loss", whole_x=True))
     return charts
 
 
@@ -148,4 +166,4 @@ def headline(folds: Sequence[FoldFigures], rows: dict[str, Measures]) -> list[tu
 
 
 def _wide(groups: int) -> tuple[int, int]:
-    return max(460, 90 * groups), 260
+    return max(530, 110 * groups), 260

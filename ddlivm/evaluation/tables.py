@@ -94,13 +94,16 @@ def table4(folds: Sequence[FoldFigures]) -> Table:
         printed = load_paper().table4.get(kind.name)
         cells = [Cell(f"{value:.3f}") for value in printed] if printed else [Cell(NOTHING)] * 3
         label = f"{kind.label} ({'external' if kind.external else 'internal'})"
-        rows.append(Row(label, (*cells, _type_cell(types[kind.name]))))
+        rows.append(Row(label, (*cells, *_type_cells(types[kind.name]))))
     return Table(
         "table4",
         "Accuracy of each defect type: Table 4",
         f"{_how(folds)} Grouped by predicted type, all held-out sites together.",
         "Type",
-        ("DPDETR", "GM-DETR", "DD-LIVM, paper", f"DD-LIVM, this run{simulated(folds)}"),
+        (
+            *("DPDETR, paper", "GM-DETR, paper", "DD-LIVM, paper", f"DD-LIVM, this run{simulated(folds)}"),
+            *(f"recall@{folds[0].iou_threshold:g}", f"AP@{folds[0].iou_threshold:g}", "predictions", "defects"),
+        ),
         tuple(rows),
     )
 
@@ -175,15 +178,16 @@ def measured(measures: Measures, digits: int = 2) -> Cell:
     return Cell(text, f"recall {measures.recall40:.2f}, {measures.predictions} predictions")
 
 
-def _type_cell(measures: TypeMeasures) -> Cell:
-    if not measures.predictions and not measures.defects:
-        return Cell(NOTHING, "none here")
-    recall = NOTHING if measures.recall40 is None else f"{measures.recall40:.2f}"
-    return Cell(f"{measures.accuracy:.3f}", f"recall {recall}, {measures.predictions} predictions")
+def _type_cells(measures: TypeMeasures) -> list[Cell]:
+    """Accuracy, and what must be read with it; a type that is neither predicted nor there has no accuracy."""
+    present = measures.predictions or measures.defects
+    figures = [measures.accuracy if present else None, measures.recall40, measures.ap40]
+    counts = [measures.predictions, measures.defects]
+    return [Cell(NOTHING if value is None else f"{value:.3f}") for value in figures] + [Cell(str(n)) for n in counts]
 
 
 def _columns(folds: Sequence[FoldFigures]) -> tuple[str, ...]:
-    return (*(fold_title(fold) for fold in folds), "Average", "Paper's average #1–#9")
+    return (*(fold_title(fold) for fold in folds), "Average", "#1–#9, paper")
 
 
 def _own_row(row: str, label: str, folds: Sequence[FoldFigures], digits: int = 2) -> Row:

@@ -1,4 +1,4 @@
-"""A tiny data set with labels, and what the stages before evaluation would have written for it, made up from the labels."""
+"""A tiny data set, and what the stages before evaluation would write for it, made up from its labels."""
 
 from dataclasses import dataclass
 from pathlib import Path
