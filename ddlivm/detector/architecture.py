@@ -103,8 +103,10 @@ class Architecture:
 
 def _tuples(entries: dict[str, Any]) -> dict[str, Any]:
     specs = {"infrared": EncoderSpec, "visible": EncoderSpec, "mask_rcnn": MaskRcnnSpec}
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}
-    for key, spec in specs.items():
-        if isinstance(plain.get(key), dict):
-            plain[key] = spec(**_tuples(plain[key]))
+    plain: dict[str, Any] = {}
+    for key, value in entries.items():
+        if isinstance(value, dict):
+            plain[key] = specs[key](**_tuples(value))
+        else:
+            plain[key] = tuple(value) if isinstance(value, list) else value
     return plain

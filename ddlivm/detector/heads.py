@@ -52,6 +52,9 @@ class OneStage(nn.Module):
         stacked: convolutions in each branch of the head.
     """
 
+    neck: Any
+    bbox_head: Any
+
     def __init__(self, inputs: tuple[int, ...], classes: int, channels: int, stacked: int) -> None:
         super().__init__()
         self.neck = mmdet.build(configurations.neck(inputs, channels))
@@ -88,6 +91,9 @@ class BankEntry(OneStage):
         stacked: convolutions in each branch of the FCOS head.
         spec: the two-stage head's sizes.
     """
+
+    rpn_head: Any
+    roi_head: Any
 
     def __init__(self, inputs: tuple[int, ...], classes: int, channels: int, stacked: int, spec: MaskRcnnSpec) -> None:
         super().__init__(inputs, classes, channels, stacked)

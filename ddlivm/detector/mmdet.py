@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from ddlivm.detector.operators import install
 
@@ -25,8 +25,12 @@ MMLogger.get_current_instance().setLevel("WARNING")
 Config = dict[str, Any]
 
 
-def build(config: Config) -> nn.Module:
-    """Build a neck or head of mmdet's registry from its configuration, with its own initialisation."""
+def build(config: Config) -> Any:
+    """Build a neck or head of mmdet's registry from its configuration, with its own initialisation.
+
+    Returns:
+        A torch module; untyped, as what its methods take and give is mmdet's.
+    """
     module = MODELS.build(ConfigDict(config))
     module.init_weights()
     return module

@@ -62,7 +62,7 @@ class Optimiser:
         if not torch.isfinite(loss):
             raise InputError(f"{self.name}: the loss is {loss.item()}; lower learning_rate (the last epoch is kept)")
         self.adamw.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, self.schedule.maximum_gradient)
         for group in self.adamw.param_groups:
             group["lr"] = self.schedule.learning_rate * factor

@@ -60,10 +60,9 @@ class TileSampler:
             for listed in (self.places[kinds[index % len(kinds)]] for index in range(on_defects))
         ]
         anywhere = len(self) - on_defects
-        pairs = np.concatenate(
-            [rng.permutation(len(self.working_set)) for _ in range(-(-anywhere // len(self.working_set)))] or [[]]
-        )[:anywhere]
-        chosen += [Place(int(pair), -1) for pair in pairs]
+        rounds = -(-anywhere // len(self.working_set))
+        pairs = [int(pair) for _ in range(rounds) for pair in rng.permutation(len(self.working_set))]
+        chosen += [Place(pair, -1) for pair in pairs[:anywhere]]
         return [chosen[index] for index in rng.permutation(len(chosen))]
 
     def tile(self, place: Place, epoch: int, index: int) -> Sample:
@@ -112,9 +111,9 @@ class TileSampler:
         left, top, right, bottom = (int(v * VISIBLE_RATIO) for v in (x0, y0, x0 + region[0], y0 + region[1]))
         visible = np.asarray(data.visible[place.pair, top:bottom, left:right])
         if region != [width, height]:
-            infrared = cv2.resize(infrared, (width, height), interpolation=cv2.INTER_LINEAR)
+            infrared = np.asarray(cv2.resize(infrared, (width, height)), dtype=np.float32)
             visible_tile = (int(width * VISIBLE_RATIO), int(height * VISIBLE_RATIO))
-            visible = cv2.resize(visible, visible_tile, interpolation=cv2.INTER_LINEAR)
+            visible = np.asarray(cv2.resize(visible, visible_tile), dtype=np.uint8)
         factors = np.tile([width / region[0], height / region[1]], 2)
         moved = ((boxes - np.array([x0, y0, x0, y0])) * factors).astype(np.float32)
         clipped, kept = clip(moved, (width, height))

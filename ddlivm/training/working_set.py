@@ -1,7 +1,7 @@
 """The source pairs as training reads them: decoded and aligned once, in the scratch, and their labels."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +126,7 @@ def build(listed: Sequence[Source], folder: Path, threads: int, seed: int) -> Wo
         "visible": (np.uint8, (len(listed), visible_height, visible_width, 3)),
     }
     files = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", mode=mode, dtype=dtype, shape=shape)  # type: ignore[no-untyped-call]
+        name: np.lib.format.open_memmap(folder / f"{name}.npy", mode=mode, dtype=dtype, shape=shape)
         for name, (dtype, shape) in shapes.items()
     }
     if mode == "r":
@@ -182,7 +182,7 @@ def clip(
 
 
 def _working_set(
-    files: dict[str, npt.NDArray[np.generic]],
+    files: Mapping[str, npt.NDArray[np.generic]],
     spans: list[float],
     boxes: list[list[list[float]]],
     classes: list[list[int]],
