@@ -1,0 +1,56 @@
+# Everything runs in .venv, which `setup` makes from requirements.lock; nothing needs activating.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+INSTALLED := .venv/installed.lock
+JOBS ?= 1
+UV := uv==0.13.9
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types format lock golden readmes benchmarks clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(INSTALLED) ## Make .venv from requirements.lock; does nothing when it is up to date
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Python 3.11 is needed; give it with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps -r requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --no-deps --editable .
+	cp requirements.lock $@
+
+demo: setup ## Simulate plants, run the whole pipeline on them, and report (JOBS=2: two folds side by side)
+	$(BIN)/python -m pipelines.demo --jobs $(JOBS)
+
+test: setup ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: setup ## Check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## Check types
+	$(BIN)/mypy
+
+format: setup ## Format, and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: setup ## Resolve pyproject.toml into requirements.lock again
+	$(BIN)/uv pip compile pyproject.toml --extra dev --python $(BIN)/python \
+		--no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+golden: setup ## Compile the Kubeflow pipeline into the copy that the tests compare with
+	$(BIN)/python -m pipelines.retrain --out tests/pipelines/golden/retrain.yaml
+
+readmes: setup ## Write the stages' READMEs from their docstrings
+	$(BIN)/python -m components.readme
+
+benchmarks: setup ## Measure speed and accuracy of the parts
+	for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
+
+clean: ## Remove the stages' outputs and the report; keeps data, .venv, tracked runs and DVC's cache
+	rm -rf build reports

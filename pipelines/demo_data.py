@@ -1,0 +1,75 @@
+"""The demo's data: simulated where it is missing, and git's record of it left as it is."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ddlivm.errors import InputError
+from ddlivm.files import read_json, read_yaml, write_json
+from ddlivm.parameters import Simulation
+
+BINARIES = Path(sys.executable).parent
+DATA = Path("data")
+POINTER = Path("data.dvc")
+RECORD = Path("build/simulation.json")
+PREVIOUS = Path("build/previous_data")
+
+
+def prepare_data(parameters: Simulation, sites: int) -> None:
+    """Make `data/` what params.yaml and data.dvc say; data that was not simulated is never touched.
+
+    Another processor rounds otherwise and so gives other bytes than data.dvc names: that is said, and the run goes on
+    with its own copy.
+
+    Args:
+        parameters: what to simulate.
+        sites: how many sites.
+
+    Raises:
+        InputError: the simulation failed.
+    """
+    wanted = {"simulation": parameters.model_dump(mode="json"), "sites": sites, "pointer": _pointer()}
+    if DATA.exists():
+        if not _simulated():
+            print(f"{DATA}/: is not simulated; going on with it", flush=True)
+            return
+        if RECORD.exists() and read_json(RECORD) == wanted:
+            return
+        if _is_as_recorded():
+            write_json(RECORD, wanted)
+            return
+        shutil.rmtree(PREVIOUS, ignore_errors=True)
+        PREVIOUS.parent.mkdir(exist_ok=True)
+        DATA.rename(PREVIOUS)
+        print(f"{DATA}/: is of another simulation; moved to {PREVIOUS}/", flush=True)
+    _simulate(parameters, sites)
+    if not _is_as_recorded():
+        print(
+            f"{DATA}/: has other bytes than {POINTER} names, as another processor's rounding gives; "
+            "going on with this copy, and leaving git's record as it is",
+            flush=True,
+        )
+    write_json(RECORD, wanted)
+
+
+def _pointer() -> str:
+    outs = read_yaml(POINTER)["outs"]
+    return str(outs[0]["md5"])
+
+
+def _simulated() -> bool:
+    entries = read_yaml(DATA / "sites.yaml") if (DATA / "sites.yaml").exists() else []
+    return bool(entries) and all(entry.get("simulated") for entry in entries)
+
+
+def _is_as_recorded() -> bool:
+    status = [BINARIES / "dvc", "status", "--quiet", str(POINTER)]
+    return subprocess.run(status, check=False).returncode == 0
+
+
+def _simulate(parameters: Simulation, sites: int) -> None:
+    command = [BINARIES / "ddlivm", "simulate", "--sites", str(sites), "--pairs", str(parameters.pairs)]
+    command += ["--seed", str(parameters.seed), "--out", str(DATA)]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise InputError(f"{DATA}: the simulation failed; see above")
