@@ -77,33 +77,22 @@ def choose(heads: Sequence[str], pairs: Sequence[Mapping[str, Held]], resamples:
         Candidate(
             head=head,
             score=float(scores[index]) if total[index] else None,
-            spread=_interval(resampled[:, index]) if total[index] else None,
+            spread=_interval(resampled[:, index], float(scores[index])) if total[index] else None,
             detections=int(total[index]),
             eligible=bool(eligible[index]),
         )
         for index, head in enumerate(heads)
     )
-    last_fcos = last_of(heads, "fcos")
-    chosen, tied, notes = last_fcos, True, ("no head detected anything: the last FCOS head stands",)
-    if eligible.any():
-        best = int(np.argmax(np.where(eligible, scores, -1)))
-        equals = [index for index in np.flatnonzero(eligible) if index == best or _ties(resampled, best, index)]
-        fcos = [heads[index] for index in equals if family_of(heads[index]) == "fcos"]
-        chosen, tied, notes = heads[best], len(equals) > 1, ()
-        if tied:
-            chosen = last_of(fcos, "fcos") if fcos else chosen
-            notes = (f"a tie of {len(equals)} heads within the spread: {chosen} is taken as the later FCOS head",)
-            if not fcos:
-                notes = (f"a tie of {len(equals)} heads within the spread, none of them FCOS: the best score is taken",)
+    chosen, tie, note = _settle(heads, np.where(eligible, scores, np.nan), resampled, len(pairs))
     return Selection(
         chosen=chosen,
-        default=last_fcos,
-        tie=tied,
+        default=last_of(heads, "fcos"),
+        tie=tie,
         candidates=candidates,
-        last_fcos=last_fcos,
+        last_fcos=last_of(heads, "fcos"),
         last_mask_rcnn=last_of(heads, "mask_rcnn"),
         pairs=len(pairs),
-        notes=notes,
+        notes=(note,) if note else (),
     )
 
 
@@ -118,6 +107,25 @@ def last_of(heads: Sequence[str], family: str) -> str:
     return max(own, key=lambda head: int(head.rpartition("-")[2]))
 
 
+def _settle(heads: Sequence[str], scores: Held, resampled: Held, pairs: int) -> tuple[str, bool, str]:
+    """Return the chosen head, whether that is a tie, and what to say; ineligible heads have a score of NaN."""
+    if np.isnan(scores).all():
+        return last_of(heads, "fcos"), True, "no head detected anything: the last FCOS head stands"
+    best = int(np.nanargmax(scores))
+    equals = [
+        head
+        for index, head in enumerate(heads)
+        if index == best or (not np.isnan(scores[index]) and (pairs < 2 or _ties(resampled, best, index)))
+    ]
+    if len(equals) == 1:
+        return heads[best], False, ""
+    tie = f"a tie of {len(equals)} heads within the spread"
+    fcos = [head for head in equals if family_of(head) == "fcos"]
+    if not fcos:
+        return heads[best], True, f"{tie}, none of them FCOS: {heads[best]} has the best score"
+    return last_of(fcos, "fcos"), True, f"{tie}: {last_of(fcos, 'fcos')} is the latest FCOS head of them"
+
+
 def _bootstrap(sums: Held, counts: npt.NDArray[np.int64], resamples: int, seed: int) -> Held:
     """Return (resamples, heads) scores over the same resamples of the pairs; NaN where a head has no detection."""
     if not len(sums):
@@ -128,8 +136,9 @@ def _bootstrap(sums: Held, counts: npt.NDArray[np.int64], resamples: int, seed: 
     return np.divide(weights @ sums, total, out=np.full(total.shape, np.nan), where=total > 0)
 
 
-def _interval(scores: Held) -> tuple[float, float]:
-    low, high = np.nanpercentile(scores, [2.5, 97.5])
+def _interval(scores: Held, score: float) -> tuple[float, float]:
+    """Return the middle 95 %; the score itself where no resample has a detection."""
+    low, high = (score, score) if np.isnan(scores).all() else np.nanpercentile(scores, [2.5, 97.5])
     return float(low), float(high)
 
 

@@ -5,7 +5,7 @@ encoder, one of the infrared encoder for the clean image, one more for each dist
 the same share it), and two of each head.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ddlivm.augmentation.contours import contour_finder
 from ddlivm.augmentation.source_defects import SourceDefects
-from ddlivm.data import AlignedPair, Detections
+from ddlivm.data import AlignedPair, Detections, load_taxonomy
 from ddlivm.parameters import HeadSelection
 from ddlivm.selection.choice import Held, Selection, choose
 from ddlivm.selection.perturbation import FarthestDefects, Perturbation, Target, targets_of
@@ -56,20 +56,33 @@ class HeadBank(Protocol):
 
 
 @dataclass(frozen=True)
+class Trial:
+    """How the heads held on one perturbed pair.
+
+    Attributes:
+        held: head to the IoUs before and after of its detections; heads without detections are absent.
+        images: how many distinct perturbed images the heads shared.
+        classes: the classes that were detected.
+    """
+
+    held: dict[str, Held]
+    images: int
+    classes: frozenset[int]
+
+
+@dataclass(frozen=True)
 class Examination:
     """What the heads did on one pair.
 
     Attributes:
         pair: the pair.
         detections: head to its detections on the clean images, working frame, from `MINIMUM_SCORE`.
-        held: head to the IoUs before and after of its detections; None when the pair was not perturbed.
-        perturbed_images: how many distinct perturbed images the heads shared.
+        trial: how these held; None when the pair was not perturbed.
     """
 
     pair: AlignedPair
     detections: dict[str, Detections]
-    held: dict[str, Held] | None
-    perturbed_images: int
+    trial: Trial | None
 
 
 @dataclass(frozen=True)
@@ -105,14 +118,15 @@ class Examiner:
             )
         targets = {head: targets_of(found, self.detector.working_size) for head, found in sure.items() if len(found)}
         if not (perturb and targets):
-            return Examination(pair, detections, None, 0)
+            return Examination(pair, detections, None)
         order = {wanted: index for index, wanted in enumerate(dict.fromkeys(targets.values()))}
         perturbed = self._encode(pair, values, tuple(order), radiometric)
         holds: dict[str, Held] = {}
         for head, wanted in targets.items():
             after = self.detector.detect(head, perturbed(order[wanted]), visible, self.score_threshold)[0]
             holds[head] = held(sure[head], after)
-        return Examination(pair, detections, holds, len(order))
+        classes = frozenset(target[0] for found in targets.values() for target in found)
+        return Examination(pair, detections, Trial(holds, len(order), classes))
 
     def _encode(
         self,
@@ -157,7 +171,7 @@ def examine_pairs(
     for index in np.random.default_rng(parameters.seed).permutation(len(pairs)):
         # A copy reads the images itself and takes them along when it goes.
         examination = examiner.examine(replace(pairs[index]), perturb=left > 0)
-        left -= examination.held is not None
+        left -= examination.trial is not None
         yield examination
 
 
@@ -172,24 +186,27 @@ def choose_head(
         source_defects: the bank to perturb with.
         parameters: `head_selection`'s section.
     """
-    examinations = examine_pairs(detector, pairs, source_defects, parameters)
-    return decide(detector.heads, [entry.held for entry in examinations], source_defects, parameters)
+    trials = [entry.trial for entry in examine_pairs(detector, pairs, source_defects, parameters)]
+    return decide(detector.heads, trials, source_defects, parameters)
 
 
 def decide(
     heads: Sequence[str],
-    holds: Sequence[Mapping[str, Held] | None],
+    trials: Sequence[Trial | None],
     source_defects: SourceDefects,
     parameters: HeadSelection,
 ) -> Selection:
-    """Choose from what examinations gave; None stands for a pair that was not perturbed."""
-    perturbed = [entry for entry in holds if entry is not None]
-    selection = choose(heads, perturbed, parameters.resamples, parameters.seed)
+    """Choose from how the heads held; None stands for a pair that was not perturbed."""
+    perturbed = [trial for trial in trials if trial is not None]
+    selection = choose(heads, [trial.held for trial in perturbed], parameters.resamples, parameters.seed)
     if not len(source_defects):
-        return replace(
-            selection,
-            chosen=selection.default,
-            tie=True,
-            notes=("the source bank is empty, so nothing was perturbed: the last FCOS head stands",),
-        )
-    return selection
+        notes = ("the source bank is empty, so nothing was perturbed: the last FCOS head stands",)
+        return replace(selection, chosen=selection.default, tie=True, notes=notes)
+    farthest, types = FarthestDefects(source_defects), load_taxonomy().types
+    stand_in = {"shape": "defects of its shape group", "any": "defects of any type"}
+    missing = sorted({kind for trial in perturbed for kind in trial.classes if farthest.substitute(kind) != "type"})
+    notes = tuple(
+        f"no source defect of type {types[kind].name}: {stand_in[farthest.substitute(kind)]} stood in"
+        for kind in missing
+    )
+    return replace(selection, notes=(*selection.notes, *notes))

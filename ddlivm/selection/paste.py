@@ -49,14 +49,14 @@ def paste(
     outside = lost_x[None] * height + lost_y[:, None] * width - lost_x[None] * lost_y[:, None]
     cost = outside + over_x[None] * over_y[:, None]
     best = np.flatnonzero(cost == cost.min())
-    row, column = np.unravel_index(int(best[rng.integers(len(best))]), cost.shape)
-    left, top = int(lefts[column]), int(tops[row])
+    place = int(best[rng.integers(len(best))])
+    left, top = int(lefts[place % len(lefts)]), int(tops[place // len(lefts)])
     allowed = mask.copy()
     allowed[max(y0 - top, 0) : max(y1 - top, 0), max(x0 - left, 0) : max(x1 - left, 0)] = False
     inside = np.s_[max(-top, 0) : values.shape[0] - top, max(-left, 0) : values.shape[1] - left]
     allowed, excess = allowed[inside], excess[inside]
-    top, left = max(top, 0), max(left, 0)
-    region = values[top : top + allowed.shape[0], left : left + allowed.shape[1]]
+    row, column = max(top, 0), max(left, 0)
+    region = values[row : row + allowed.shape[0], column : column + allowed.shape[1]]
     region[allowed] += excess[allowed]
     return left, top
 

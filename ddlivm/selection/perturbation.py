@@ -154,7 +154,7 @@ def _resize(
 
 
 def _unit(defect: SourceDefect, pair: AlignedPair) -> float:
-    """Return the target's units in one of the defect's: 1 where both are °C or both grey, else by the images' spreads."""
+    """Return the target's units in one of the defect's: 1 where they are the same, else from the images' spreads."""
     infrared = pair.raw_infrared
     if infrared.radiometric == defect.radiometric:
         return 1.0

@@ -11,8 +11,8 @@ from ddlivm.data import AlignedPair, DataSet, Fold, Site, SiteAlignments
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, write_json
 from ddlivm.parameters import HeadSelection
-from ddlivm.selection.choice import Held, Selection
-from ddlivm.selection.examination import MINIMUM_SCORE, Examination, HeadBank, decide, examine_pairs
+from ddlivm.selection.choice import Selection
+from ddlivm.selection.examination import MINIMUM_SCORE, Examination, HeadBank, Trial, decide, examine_pairs
 
 
 def select_head(
@@ -75,16 +75,16 @@ def select(
         for pair in dataset.site(name).pairs
     ]
     writer = _Results([dataset.site(name) for name in fold.targets], (*detector.heads, *detector.references))
-    holds: list[dict[str, Held] | None] = []
+    trials: list[Trial | None] = []
     for done, examination in enumerate(
         examine_pairs(detector, pairs, source_defects, parameters, detector.references), start=1
     ):
         writer.add(examination)
-        holds.append(examination.held)
+        trials.append(examination.trial)
         if done % max(1, len(pairs) // 10) == 0:
             print(f"head selection, fold {fold.name}: {done} of {len(pairs)} pairs", flush=True)
     writer.write(out / "detections")
-    selection = decide(detector.heads, holds, source_defects, parameters)
+    selection = decide(detector.heads, trials, source_defects, parameters)
     context = {
         "fold": fold.name,
         "targets": list(fold.targets),

@@ -1,0 +1,111 @@
+"""Heads with known behaviour: the robust one is chosen, and the encoders run no more than they must."""
+
+import numpy as np
+import pytest
+
+from ddlivm.augmentation.source_defects import SourceDefects
+from ddlivm.data import load_taxonomy
+from ddlivm.parameters import HeadSelection
+from ddlivm.selection.examination import choose_head, examine_pairs
+from tests.selection.fakes import (
+    FakeDetector,
+    aligned,
+    bank,
+    finds_nothing,
+    fragile,
+    frugal,
+    robust,
+    source_defect,
+    unsure,
+    write_pairs,
+)
+
+PARAMETERS = HeadSelection(
+    window=50, score_threshold=0.3, maximum_pairs=None, resamples=200, sam_checkpoint=None, seed=0
+)
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    return aligned(write_pairs(tmp_path_factory.mktemp("site5"), 6))
+
+
+def test_a_robust_head_beats_fragile_ones(pairs) -> None:
+    detector = FakeDetector({"fcos-002": fragile, "fcos-004": fragile, "mask_rcnn-002": robust})
+    selection = choose_head(detector, pairs, bank(), PARAMETERS)
+    assert (selection.chosen, selection.tie) == ("mask_rcnn-002", False)
+    scores = {entry.head: entry.score for entry in selection.candidates}
+    assert scores["mask_rcnn-002"] == 1
+    assert 0 < scores["fcos-002"] == scores["fcos-004"] < 0.7
+
+
+def test_a_head_that_finds_almost_nothing_cannot_win(pairs) -> None:
+    detector = FakeDetector({"fcos-002": fragile, "fcos-004": fragile, "mask_rcnn-002": frugal})
+    selection = choose_head(detector, pairs, bank(), PARAMETERS)
+    assert selection.candidates[2].score == 1
+    assert not selection.candidates[2].eligible
+    assert selection.chosen == "fcos-004"
+    assert selection.tie, "the two fragile heads are the same"
+
+
+def test_each_encoder_runs_once_and_once_more_for_each_distinct_perturbed_image(pairs) -> None:
+    detector = FakeDetector({"fcos-002": robust, "fcos-004": robust, "mask_rcnn-002": frugal, "mask_rcnn-004": unsure})
+    images = [entry.trial.images if entry.trial else 0 for entry in examine_pairs(detector, pairs, bank(), PARAMETERS)]
+    # `frugal` finds one of the two spots in one of the six pairs: one more perturbed image, for that pair alone.
+    assert sorted(images) == [1, 1, 1, 1, 1, 2]
+    assert detector.encoded == {"visible": 6, "infrared": 6 + 7}
+
+
+def test_a_cap_perturbs_fewer_pairs_and_still_detects_on_all(pairs) -> None:
+    detector = FakeDetector({"fcos-002": robust})
+    capped = PARAMETERS.model_copy(update={"maximum_pairs": 2})
+    examinations = list(examine_pairs(detector, pairs, bank(), capped))
+    assert len(examinations) == 6
+    assert sum(entry.trial is not None for entry in examinations) == 2
+    assert all(len(entry.detections["fcos-002"]) == 2 for entry in examinations)
+
+
+def test_references_detect_and_are_never_candidates(pairs) -> None:
+    detector = FakeDetector({"fcos-002": robust})
+    (first, *_) = examine_pairs(detector, pairs, bank(), PARAMETERS, detector.references)
+    assert set(first.detections) == {"fcos-002", "untrained", "infrared_only"}
+    assert first.trial is not None
+    assert set(first.trial.held) == {"fcos-002"}
+
+
+def test_detections_below_the_threshold_are_reported_and_not_perturbed(pairs) -> None:
+    (first, *_) = examine_pairs(FakeDetector({"fcos-002": unsure}), pairs, bank(), PARAMETERS)
+    assert len(first.detections["fcos-002"]) == 2
+    assert first.trial is None
+
+
+def test_one_seed_one_choice(pairs) -> None:
+    heads = {"fcos-002": fragile, "mask_rcnn-002": robust}
+    first, second = (choose_head(FakeDetector(heads), pairs, bank(), PARAMETERS) for _ in range(2))
+    assert first == second
+
+
+def test_examined_pairs_leave_no_pixels_behind(pairs) -> None:
+    list(examine_pairs(FakeDetector({"fcos-002": robust}), pairs, bank(), PARAMETERS))
+    assert not any("raw_infrared" in vars(pair) or "raw_visible" in vars(pair) for pair in pairs)
+
+
+@pytest.mark.parametrize(
+    ("source_defects", "heads", "note"),
+    [
+        (bank(source_defect(load_taxonomy().index("dust"))), {"fcos-002": robust}, "defects of its shape group"),
+        (bank(source_defect(load_taxonomy().index("short_circuit"))), {"fcos-002": robust}, "defects of any type"),
+        (SourceDefects(()), {"fcos-002": robust, "mask_rcnn-002": fragile}, "bank is empty"),
+        (bank(), {"fcos-002": finds_nothing}, "no head detected anything"),
+    ],
+)
+def test_what_was_missing_is_said(pairs, source_defects, heads, note) -> None:
+    selection = choose_head(FakeDetector(heads), pairs, source_defects, PARAMETERS)
+    assert selection.chosen == "fcos-002"
+    assert any(note in line for line in selection.notes)
+
+
+def test_no_pairs_give_the_default() -> None:
+    selection = choose_head(FakeDetector({"fcos-002": robust, "mask_rcnn-002": robust}), [], bank(), PARAMETERS)
+    assert (selection.chosen, selection.tie, selection.pairs) == ("fcos-002", True, 0)
+    assert np.all([entry.score is None for entry in selection.candidates])

@@ -1,0 +1,111 @@
+"""The farthest defect of a type, and what a perturbed image looks like."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ddlivm.augmentation.contours import ThresholdContours
+from ddlivm.data import AlignedPair, Detections, Infrared, Transform, load_taxonomy
+from ddlivm.selection.perturbation import FarthestDefects, Perturbation, targets_of
+from tests.selection.fakes import DIRTY, HEIGHT, SPOTS, WIDTH, aligned, bank, source_defect, write_pairs
+
+NAMES = load_taxonomy().names
+TARGET = (DIRTY, *SPOTS[0])
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory) -> AlignedPair:
+    return aligned(write_pairs(tmp_path_factory.mktemp("site5"), 2))[1]
+
+
+def perturbation(*defects, window: int = 50, seed: int = 0) -> Perturbation:
+    return Perturbation(FarthestDefects(bank(*defects)), ThresholdContours(), window, seed)
+
+
+def test_the_farthest_of_the_type_agrees_with_brute_force() -> None:
+    rng = np.random.default_rng(0)
+    rows = [
+        source_defect(int(rng.integers(10)), shares=tuple(rng.uniform(0.2, 1.1, 2)), annotation=number)
+        for number in range(200)
+    ]
+    farthest = FarthestDefects(bank(*rows))
+    for _ in range(40):
+        kind, statistics = int(rng.integers(10)), rng.uniform(0.2, 1.1, 2)
+        best, most = None, -1.0
+        for row in rows:
+            distance = abs(row.area_share - statistics[0]) + abs(row.perimeter_share - statistics[1])
+            if row.kind == kind and distance > most:
+                best, most = row, distance
+        assert farthest.find(kind, statistics) is best
+        assert farthest.substitute(kind) == "type"
+
+
+def test_a_missing_type_takes_its_shape_group_then_any() -> None:
+    dust, strip = source_defect(NAMES.index("dust")), source_defect(NAMES.index("diode_failure"))
+    farthest = FarthestDefects(bank(strip, dust))
+    assert farthest.find(DIRTY, (1, 1)) is dust
+    assert farthest.substitute(DIRTY) == "shape"
+    assert farthest.find(NAMES.index("short_circuit"), (1, 1)) is strip
+    assert farthest.substitute(NAMES.index("short_circuit")) == "any"
+
+
+def test_one_defect_is_added_near_the_detection(pair: AlignedPair) -> None:
+    values = pair.infrared()
+    perturbed = perturbation(source_defect(size=(10, 8), excess=25)).perturb(pair, values, [TARGET])
+    changed = perturbed != values
+    assert changed.sum() == 80
+    np.testing.assert_allclose((perturbed - values)[changed], 25, atol=1e-3)
+    ys, xs = np.nonzero(changed)
+    # A 50-pixel window of a 640-pixel image has 25 pixels in this one of 320.
+    assert abs((xs.min() + xs.max() + 1) / 2 - 68) <= 13
+    assert abs((ys.min() + ys.max() + 1) / 2 - 66) <= 13
+    assert not changed[60:72, 60:76].any()
+
+
+def test_the_same_detections_give_the_same_image_and_another_seed_another(pair: AlignedPair) -> None:
+    values = pair.infrared()
+    first = perturbation().perturb(pair, values, [TARGET])
+    np.testing.assert_array_equal(first, perturbation().perturb(pair, values, [TARGET]))
+    assert (first != perturbation(seed=1).perturb(pair, values, [TARGET])).any()
+
+
+def test_one_detection_more_leaves_the_others_perturbation(pair: AlignedPair) -> None:
+    values = pair.infrared()
+    both = perturbation().perturb(pair, values, [TARGET, (DIRTY, *SPOTS[1])])
+    one = perturbation().perturb(pair, values, [TARGET])
+    np.testing.assert_array_equal(both[:110, :130], one[:110, :130])
+    assert (both[110:, 130:] != one[110:, 130:]).any()
+
+
+def test_cut_outs_are_scaled_with_the_working_frame(pair: AlignedPair) -> None:
+    half = AlignedPair(pair.pair, pair.transform, (WIDTH // 2, HEIGHT // 2))
+    values = half.infrared()
+    target = (DIRTY, 30, 30, 38, 36)
+    changed = perturbation(source_defect(size=(12, 8))).perturb(half, values, [target]) != values
+    assert changed.sum() == 6 * 4
+
+
+def test_a_grey_target_takes_a_radiometric_defect_in_its_own_contrast(pair: AlignedPair) -> None:
+    grey = AlignedPair(pair.pair, Transform(1.75, 0, 0), (WIDTH, HEIGHT))
+    levels = np.tile(np.linspace(0, 100, WIDTH, dtype=np.float32), (HEIGHT, 1))
+    grey.__dict__["raw_infrared"] = Infrared(levels, radiometric=False)
+    values = grey.infrared()
+    perturbed = perturbation(source_defect(excess=5)).perturb(grey, values, [TARGET])
+    change = (perturbed - values)[perturbed != values]
+    np.testing.assert_allclose(change, 5 * 98 / 10, rtol=0.01)  # half of the spread there is half of the spread here
+
+
+def test_targets_are_on_the_grid_inside_the_image_and_each_once() -> None:
+    found = Detections.of(
+        [[10.2, 11.9, 20.1, 30], [10.9, 11.1, 21.9, 29.2], [-5, -5, 3, 3], [400, 10, 410, 20]], [0.9] * 4, [4, 4, 1, 1]
+    )
+    assert targets_of(found, (WIDTH, HEIGHT)) == ((1, 0, 0, 4, 4), (4, 10, 10, 22, 30))
+
+
+def test_an_empty_bank_changes_nothing(pair: AlignedPair, tmp_path: Path) -> None:
+    from ddlivm.augmentation.source_defects import SourceDefects
+
+    values = pair.infrared()
+    empty = Perturbation(FarthestDefects(SourceDefects(())), ThresholdContours(), 50, 0)
+    np.testing.assert_array_equal(empty.perturb(pair, values, [TARGET]), values)
