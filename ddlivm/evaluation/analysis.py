@@ -54,9 +54,12 @@ def confusion(predictions: Boxes, truth: Boxes, iou_threshold: float) -> tuple[t
     hit = matched >= 0
     missed = np.setdiff1d(np.arange(len(truth)), matched)
     counts = np.zeros((background + 1, background + 1), dtype=np.int64)
-    np.add.at(counts, (truth.classes[matched[hit]], predictions.classes[hit]), 1)
-    np.add.at(counts, (background, predictions.classes[~hit]), 1)
-    np.add.at(counts, (truth.classes[missed], background), 1)
+    for row, column in (
+        (truth.classes[matched[hit]], predictions.classes[hit]),
+        (np.full(int((~hit).sum()), background), predictions.classes[~hit]),
+        (truth.classes[missed], np.full(len(missed), background)),
+    ):
+        np.add.at(counts, (row, column), 1)
     return tuple(tuple(int(value) for value in row) for row in counts)
 
 

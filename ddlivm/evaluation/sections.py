@@ -17,11 +17,11 @@ ROW_LABELS = {
 }
 STAGE_LABELS = {
     "background_removal": "Background removal (Eq. 1)",
-    "dtft_training": "DTFT, phase 1: encoders and FCOS (Algorithm 1)",
-    "head_checkpointing": "Head bank, phase 2: frozen encoders",
+    "dtft_training": "DTFT, phase 1 (Algorithm 1)",
+    "head_checkpointing": "Head bank, phase 2 (3.3)",
 }
 
-UNIT: dict[str, tuple[float, float]] = {"x_limits": (0.0, 1.0), "y_limits": (0.0, 1.0)}
+UNIT = (0.0, 1.0)
 
 
 def site_bars(folds: Sequence[FoldFigures]) -> list[str]:
@@ -37,7 +37,7 @@ def site_bars(folds: Sequence[FoldFigures]) -> list[str]:
         (f"mAP@{folds[0].iou_threshold:g}{mark}", lambda measures: measures.map40),
     ):
         series = [Bars(ROW_LABELS[row], [value(fold.row(row).all) for fold in folds]) for row in shown]
-        charts.append(bars(title, groups, series, "", size=_wide(len(groups)), y_limits=(0, 1)))
+        charts.append(bars(title, groups, series, "", size=_wide(len(groups)), y_limits=UNIT))
     predictions = [Bars(ROW_LABELS[row], [float(fold.row(row).all.predictions) for fold in folds]) for row in shown]
     labelled = Bars("labelled defects", [float(fold.row("selected").all.defects) for fold in folds])
     charts.append(bars(f"Predictions{mark}", groups, [*predictions, labelled], "boxes", size=_wide(len(groups))))
@@ -52,7 +52,7 @@ def precision_recall(fold: FoldFigures) -> str:
         for row in ("selected", "infrared_only", "untrained", "last_fcos", "last_mask_rcnn")
         if row in fold.curves.rows
     ]
-    return lines("Mean over types", rows, "recall", "interpolated precision", **UNIT)
+    return lines("Mean over types", rows, "recall", "interpolated precision", x_limits=UNIT, y_limits=UNIT)
 
 
 def type_curves(fold: FoldFigures) -> list[str]:
@@ -65,7 +65,8 @@ def type_curves(fold: FoldFigures) -> list[str]:
             f"recall, {own[kind.name].defects} defects",
             "",
             size=(203, 165),
-            **UNIT,
+            x_limits=UNIT,
+            y_limits=UNIT,
         )
         for kind in load_taxonomy().types
         if kind.name in fold.curves.types
@@ -81,8 +82,8 @@ def operating(fold: FoldFigures) -> list[str]:
     ]
     counts = [Series("predictions", at, [float(point.predictions) for point in fold.thresholds])]
     return [
-        lines("DD-LIVM at other score thresholds", sweep, "score threshold", "", **UNIT),
-        lines("DD-LIVM's predictions", counts, "score threshold", "boxes", x_limits=(0.0, 1.0)),
+        lines("DD-LIVM at other score thresholds", sweep, "score threshold", "", x_limits=UNIT, y_limits=UNIT),
+        lines("DD-LIVM's predictions", counts, "score threshold", "boxes", x_limits=UNIT),
     ]
 
 
@@ -92,7 +93,7 @@ def recall_by_size(fold: FoldFigures) -> str:
     recall = Bars("recall", [side.recalled / side.defects for side in sides])
     groups = [f"≥{side.above:g} ({side.defects})" for side in sides]
     size = (480, 290)
-    return bars("Recall by defect size, √area in px (defects)", groups, [recall], "recall", size, (0.0, 1.0))
+    return bars("Recall by defect size, √area in px (defects)", groups, [recall], "recall", size, UNIT)
 
 
 def confusion(fold: FoldFigures) -> str:
@@ -123,9 +124,9 @@ def selection(fold: FoldFigures) -> list[str]:
         return {head: float(getattr(fold.heads[head].all, measure)) for head in heads}
 
     return [
-        lines(title, series(value), "epoch of phase 2", name, y_limits=(0.0, 1.0), whole_x=True)
+        lines(title, series(value), "epoch of phase 2", name, y_limits=UNIT, whole_x=True)
         for title, name, value in (
-            ("Mean IoU under pasted defects: the choice", "mean IoU", scores),
+            ("Mean IoU: what the choice sees", "mean IoU", scores),
             ("Accuracy, in hindsight", "accuracy", over("accuracy")),
             ("mAP@0.4, in hindsight", "mAP@0.4", over("map40")),
         )

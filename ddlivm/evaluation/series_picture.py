@@ -15,7 +15,7 @@ from ddlivm.evaluation.figures import Picture
 from ddlivm.evaluation.pictures import Image, beside, paint, write_jpeg
 from ddlivm.files import read_json
 
-TILE = 150
+TILE = 200
 MARGIN = 10
 SITES = 2
 
@@ -107,7 +107,9 @@ def _strip(site: Site, diffusion: Diffusion) -> Image:
     top, left = max(y0 - MARGIN, 0), max(x0 - MARGIN, 0)
     crops = [step[top : y1 + MARGIN, left : x1 + MARGIN] for step in steps]
     limits = (float(min(crop.min() for crop in crops)), float(max(crop.max() for crop in crops)))
-    size = (max(round(TILE * crops[0].shape[1] / crops[0].shape[0]), 40), TILE)
+    height, width = crops[0].shape
+    factor = TILE / max(height, width)
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
     tiles = [
         np.asarray(cv2.resize(paint(crop, limits), size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
         for crop in crops

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -108,7 +109,8 @@ def make_data(folder: Path, sites: tuple[str, ...], pairs: int) -> Path:
     write_json(folder / "sites.yaml", entries)  # JSON is YAML
     for number, site in enumerate(sites):
         rng = np.random.default_rng(number)
-        images, annotations = [], []
+        images: list[dict[str, Any]] = []
+        annotations: list[dict[str, Any]] = []
         for image in range(pairs):
             name = f"{image:04d}"
             boxes, kinds = _defects(rng)
@@ -177,7 +179,8 @@ def make_transforms(data: Path, folder: Path) -> None:
 def make_series(data: Path, site: str, folder: Path) -> Path:
     """Write the diffusion of each pair's first defect, in the format that the augmentation stage documents."""
     folder.mkdir(parents=True)
-    rows, changes = [], []
+    rows: list[dict[str, Any]] = []
+    changes: list[np.ndarray] = []
     for name, labels in DataSet.load(data).site(site).labels.items():
         x0, y0, x1, y1 = (int(value) for value in labels.defects.boxes[0])
         bump = np.outer(np.hanning(y1 - y0), np.hanning(x1 - x0))
