@@ -107,8 +107,9 @@ def heat_hotspots(
     if not hotspots:
         return []
     union = np.logical_or.reduce(hotspots)
-    reach = cv2.dilate(union.astype(np.uint8), np.ones((2 * iterations + 1,) * 2, np.uint8))
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(reach, connectivity=8)
+    reach = np.asarray(cv2.dilate(union.astype(np.uint8), np.ones((2 * iterations + 1,) * 2, np.uint8)), np.uint8)
+    count, components, boxes, _ = cv2.connectedComponentsWithStats(reach, connectivity=8)
+    labels = np.asarray(components, np.int32)
     members = [_component(labels, mask) for mask in hotspots]
     heatings = []
     for group in range(1, count):

@@ -83,7 +83,9 @@ def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float32)
 
 
-def _enlarge(image: npt.NDArray[np.generic], tiles: int, x0: float, y0: float) -> npt.NDArray[np.generic]:
+def _enlarge(
+    image: npt.NDArray[np.float32] | npt.NDArray[np.uint8], tiles: int, x0: float, y0: float
+) -> npt.NDArray[np.generic]:
     """Resample from the continuous point (x0, y0) at `tiles` times the size, so that thirds need no rounding."""
     scale, half = 1 / tiles, 0.5 / tiles - 0.5  # OpenCV's integers are pixel centres
     matrix = np.array([[scale, 0, x0 + half], [0, scale, y0 + half]])

@@ -30,7 +30,9 @@ Features = Sequence[Any]
 class HeadBank(Protocol):
     """What selection needs of `ddlivm.detector.load.Detector`."""
 
-    references: tuple[str, ...]
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The heads to compare with, never to choose."""
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -200,8 +202,8 @@ def decide(
     perturbed = [trial for trial in trials if trial is not None]
     selection = choose(heads, [trial.held for trial in perturbed], parameters.resamples, parameters.seed)
     if not len(source_defects):
-        notes = ("the source bank is empty, so nothing was perturbed: the last FCOS head stands",)
-        return replace(selection, chosen=selection.default, tie=True, notes=notes)
+        note = "the source bank is empty, so nothing was perturbed: the last FCOS head stands"
+        return replace(selection, chosen=selection.default, tie=True, notes=(note,))
     farthest, types = FarthestDefects(source_defects), load_taxonomy().types
     stand_in = {"shape": "defects of its shape group", "any": "defects of any type"}
     missing = sorted({kind for trial in perturbed for kind in trial.classes if farthest.substitute(kind) != "type"})

@@ -16,9 +16,9 @@ def held(before: Detections, after: Detections) -> npt.NDArray[np.float64]:
 
 def iou(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Return the (n, m) IoU of (n, 4) and (m, 4) xyxy boxes; 0 where both are empty."""
-    first, second = first.astype(np.float64)[:, None], second.astype(np.float64)[None]
-    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
+    rows, columns = first.astype(np.float64)[:, None], second.astype(np.float64)[None]
+    sides = np.minimum(rows[..., 2:], columns[..., 2:]) - np.maximum(rows[..., :2], columns[..., :2])
     common = np.clip(sides, 0, None).prod(axis=-1)
-    areas = [np.clip(boxes[..., 2:] - boxes[..., :2], 0, None).prod(axis=-1) for boxes in (first, second)]
+    areas = [np.clip(boxes[..., 2:] - boxes[..., :2], 0, None).prod(axis=-1) for boxes in (rows, columns)]
     union = areas[0] + areas[1] - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)

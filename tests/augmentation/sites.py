@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -18,7 +19,8 @@ def write_site(folder: Path, site: str = "site1") -> Path:
     types = load_taxonomy().names
     for part in ("infrared", "visible"):
         (folder / site / part).mkdir(parents=True)
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, (name, boxes) in enumerate(BOXES.items(), start=1):
         celsius = np.full((HEIGHT, WIDTH), 30.0)
         for x0, y0, x1, y1, _ in boxes:

@@ -115,7 +115,7 @@ def test_a_labelled_outline_is_filled_and_a_box_is_its_pixels() -> None:
     triangle = np.array([[10, 10], [30, 10], [10, 30]], np.float32)
     labels = Labels(
         image_id=1,
-        defects=Detections.of([[10, 10, 30, 30], [40, 5, 44.5, 9]], [1, 1], [0, 1]),
+        defects=Detections.of(np.array([[10, 10, 30, 30], [40, 5, 44.5, 9]]), [1, 1], [0, 1]),
         ids=np.array([1, 2]),
         polygons=(triangle, None),
         panels={},

@@ -1,6 +1,6 @@
 """A detector whose heads are plain functions of the infrared image, so that the right choice is known."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ class FakeDetector:
     references = ("untrained", "infrared_only")
     working_size = (WIDTH, HEIGHT)
 
-    def __init__(self, heads: dict[str, Head]) -> None:
+    def __init__(self, heads: Mapping[str, Head]) -> None:
         self._heads = heads
         self.encoded = {"infrared": 0, "visible": 0}
 

@@ -34,7 +34,7 @@ def test_a_robust_head_beats_fragile_ones(pairs) -> None:
     detector = FakeDetector({"fcos-002": fragile, "fcos-004": fragile, "mask_rcnn-002": robust})
     selection = choose_head(detector, pairs, bank(), PARAMETERS)
     assert (selection.chosen, selection.tie) == ("mask_rcnn-002", False)
-    scores = {entry.head: entry.score for entry in selection.candidates}
+    scores = {entry.head: entry.score or 0.0 for entry in selection.candidates}
     assert scores["mask_rcnn-002"] == 1
     assert 0 < scores["fcos-002"] == scores["fcos-004"] < 0.7
 

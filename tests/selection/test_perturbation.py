@@ -98,7 +98,9 @@ def test_a_grey_target_takes_a_radiometric_defect_in_its_own_contrast(pair: Alig
 
 def test_targets_are_on_the_grid_inside_the_image_and_each_once() -> None:
     found = Detections.of(
-        [[10.2, 11.9, 20.1, 30], [10.9, 11.1, 21.9, 29.2], [-5, -5, 3, 3], [400, 10, 410, 20]], [0.9] * 4, [4, 4, 1, 1]
+        np.array([[10.2, 11.9, 20.1, 30], [10.9, 11.1, 21.9, 29.2], [-5, -5, 3, 3], [400, 10, 410, 20]]),
+        [0.9] * 4,
+        [4, 4, 1, 1],
     )
     assert targets_of(found, (WIDTH, HEIGHT)) == ((1, 0, 0, 4, 4), (4, 10, 10, 22, 30))
 
