@@ -11,8 +11,9 @@ from ddlivm.data import ALL
 from ddlivm.errors import InputError
 from ddlivm.evaluation import sections
 from ddlivm.evaluation.figures import FoldFigures
+from ddlivm.evaluation.head_tables import candidates, choices
 from ddlivm.evaluation.metrics import RECALL_LEVELS, Measures, mean_over_sites
-from ddlivm.evaluation.tables import Table, choices, evaluation_folds, fold_title, table2, table4, table5
+from ddlivm.evaluation.tables import Table, evaluation_folds, fold_title, table2, table4, table5
 from ddlivm.files import write_json
 from ddlivm.parameters import Report
 
@@ -44,7 +45,7 @@ def write_report(figures: Sequence[Path], parameters: Report, out: Path) -> None
         raise InputError("the folds were evaluated at different thresholds; run the cross-domain evaluation again")
 
     tables = [table2(folds), table4(folds), table5(folds), choices(folds)]
-    _write_tables(tables, out / "tables")
+    _write_tables([*tables, *map(candidates, folds)], out / "tables")
     _write_plots(folds, out / "plots")
     content = summary(folds)
     write_json(out / "summary.json", content)
@@ -176,6 +177,7 @@ def _fold_parts(folder: Path, fold: FoldFigures) -> dict[str, Any]:
         "recall_by_size": sections.recall_by_size(fold),
         "confusion": sections.confusion(fold),
         "selection": sections.selection(fold),
+        "candidates": candidates(fold),
         "training": sections.training(fold),
         "pictures": pictures,
     }

@@ -123,12 +123,13 @@ def selection(fold: FoldFigures) -> list[str]:
     def over(measure: str) -> dict[str, float | None]:
         return {head: float(getattr(fold.heads[head].all, measure)) for head in heads}
 
+    precision = f"mAP@{fold.iou_threshold:g}"
     return [
         lines(title, series(value), "epoch of phase 2", name, y_limits=UNIT, whole_x=True)
         for title, name, value in (
             ("Mean IoU: what the choice sees", "mean IoU", scores),
             ("Accuracy, in hindsight", "accuracy", over("accuracy")),
-            ("mAP@0.4, in hindsight", "mAP@0.4", over("map40")),
+            (f"{precision}, in hindsight", precision, over("map40")),
         )
     ]
 
@@ -144,7 +145,7 @@ def training(fold: FoldFigures) -> list[str]:
             ]
             series.append(Series(name.replace("_", " "), [x for x, _ in known], [y for _, y in known]))
         if series:
-            charts.append(lines(STAGE_LABELS.get(stage, stage), series[:10], "epoch", "loss", whole_x=True))
+            charts.append(lines(STAGE_LABELS.get(stage, stage), series, "epoch", "loss", whole_x=True))
     return charts
 
 

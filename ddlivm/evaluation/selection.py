@@ -38,13 +38,14 @@ class SelectionScores:
     Attributes:
         fold: the fold's name.
         targets: the held-out sites, whose unlabelled images were used: the choice is transductive.
-        chosen: the head with the highest score.
+        chosen: the head that held best; of several that cannot be told apart, the latest FCOS head.
         default: the head that is used where nothing can be chosen.
-        tie: whether the choice was no clearer than the scores' spread.
+        tie: whether the best score could not be told apart from another's.
         candidates: every head of the bank.
         last_fcos: the FCOS head of the last epoch.
         last_mask_rcnn: the Mask R-CNN head of the last epoch.
         references: what is evaluated beside the candidates and never chosen.
+        notes: what a reader of the choice must know.
     """
 
     fold: str
@@ -56,6 +57,7 @@ class SelectionScores:
     last_fcos: str
     last_mask_rcnn: str
     references: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -60,7 +60,8 @@ def stage_costs(build: Path) -> dict[str, dict[str, Any]]:
 def _text(content: dict[str, Any], reports: Path) -> str:
     mark = " (simulated)" if content["simulated"] else ""
     lines = [f"Held-out sites{mark}, score ≥ {content['score_threshold']:g}:", ""]
-    lines.append(f"  {'':<16}{'accuracy':>9}{'recall@0.4':>12}{'mAP@0.4':>9}{'predictions':>13}{'defects':>9}")
+    at = f"@{content['iou_threshold']:g}"
+    lines.append(f"  {'':<16}{'accuracy':>9}{'recall' + at:>12}{'mAP' + at:>9}{'predictions':>13}{'defects':>9}")
     rows = [("mean", content), *content["sites"].items(), *content["references"].items()]
     if "all" in content["folds"]:
         rows.append(("all (gate)", content["folds"]["all"]))

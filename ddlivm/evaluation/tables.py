@@ -75,7 +75,7 @@ def table2(folds: Sequence[FoldFigures]) -> Table:
         rows.append(_own_row(row, f"{label}, this run{simulated(folds)}", folds))
     return Table(
         "table2",
-        "Accuracy (mAP@0.4) of each held-out site: Table 2",
+        f"Accuracy (mAP{_at(folds)}) of each held-out site: Table 2",
         f"{_how(folds)} The paper's values are of its own nine plants, which are not public: they stand here for "
         "orientation, in the column of the scenario that a site is modelled on.",
         "Model",
@@ -102,7 +102,7 @@ def table4(folds: Sequence[FoldFigures]) -> Table:
         "Type",
         (
             *("DPDETR, paper", "GM-DETR, paper", "DD-LIVM, paper", f"DD-LIVM, this run{simulated(folds)}"),
-            *(f"recall@{folds[0].iou_threshold:g}", f"AP@{folds[0].iou_threshold:g}", "predictions", "defects"),
+            *(f"recall{_at(folds)}", f"AP{_at(folds)}", "predictions", "defects"),
         ),
         tuple(rows),
     )
@@ -122,36 +122,6 @@ def table5(folds: Sequence[FoldFigures]) -> Table:
         f"{_how(folds)} The paper's other rows need models of their own, trained without a part.",
         "Model",
         _columns(folds),
-        tuple(rows),
-    )
-
-
-def choices(folds: Sequence[FoldFigures]) -> Table:
-    """What the head selection chose in each fold, and what that cost."""
-    rows = []
-    for fold in folds:
-        chosen = fold.row("selected").all
-        score = next(entry.score for entry in fold.selection.candidates if entry.head == fold.chosen)
-        rows.append(
-            Row(
-                fold_title(fold) + (", tie" if fold.selection.tie else ""),
-                (
-                    Cell(fold.chosen, f"of {len(fold.selection.candidates)} heads"),
-                    Cell(NOTHING if score is None else f"{score:.3f}"),
-                    measured(chosen),
-                    Cell(f"{fold.regret.accuracy:.3f}", f"best: {fold.regret.best_accuracy}"),
-                    Cell(f"{fold.regret.map40:.3f}", f"best: {fold.regret.best_map40}"),
-                ),
-                own=True,
-            )
-        )
-    return Table(
-        "heads",
-        "The selected heads, and their regret",
-        "The choice uses the held-out site's unlabelled images: it is transductive. Regret: what the best head in "
-        f"hindsight has more. Accuracy (mAP@0.4){simulated(folds)}.",
-        "Fold",
-        ("Selected", "Mean IoU", "Accuracy (mAP@0.4)", "Regret in accuracy", "Regret in mAP@0.4"),
         tuple(rows),
     )
 
@@ -220,6 +190,10 @@ def _scenario(fold: FoldFigures) -> int | None:
     if len(fold.sites) != 1:
         return None
     return scenario_of(*next(iter(fold.sites.items())))
+
+
+def _at(folds: Sequence[FoldFigures]) -> str:
+    return f"@{folds[0].iou_threshold:g}"
 
 
 def _how(folds: Sequence[FoldFigures]) -> str:

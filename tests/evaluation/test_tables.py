@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ddlivm.evaluation.figures import FoldFigures
+from ddlivm.evaluation.head_tables import candidates, choices
 from ddlivm.evaluation.paper import load_paper, scenario_of
-from ddlivm.evaluation.tables import NOTHING, choices, table2, table4, table5
+from ddlivm.evaluation.tables import NOTHING, table2, table4, table5
 from tests.evaluation.conftest import make_world
 
 
@@ -83,3 +84,11 @@ def test_markdown_and_csv_have_a_line_for_each_row(folds: list[FoldFigures]):
     rows = list(csv.reader(io.StringIO(table.csv())))
     assert len(rows) == len(table.rows) + 1
     assert {len(row) for row in rows} == {2 + 2 * len(table.columns)}
+
+
+def test_every_head_is_listed_with_recall_and_predictions(folds: list[FoldFigures]):
+    table = candidates(folds[0])
+    assert {"Accuracy", "recall@0.4", "predictions"} <= set(table.columns)
+    assert [row.label for row in table.rows if row.own] == [folds[0].chosen]
+    for row in table.rows:
+        assert row.cells[2].text == f"{folds[0].heads[row.label].all.accuracy:.3f}"

@@ -1,0 +1,58 @@
+"""The tables of the head selection: what was chosen in each fold, and what each head would have given."""
+
+from collections.abc import Sequence
+
+from ddlivm.evaluation.figures import FoldFigures
+from ddlivm.evaluation.tables import NOTHING, Cell, Row, Table, fold_title, measured, simulated
+
+
+def choices(folds: Sequence[FoldFigures]) -> Table:
+    """What the head selection chose in each fold, and what that cost."""
+    rows = []
+    for fold in folds:
+        score = next(entry.score for entry in fold.selection.candidates if entry.head == fold.chosen)
+        cells = (
+            Cell(fold.chosen, f"of {len(fold.selection.candidates)} heads{', a tie' if fold.selection.tie else ''}"),
+            Cell(NOTHING if score is None else f"{score:.3f}"),
+            measured(fold.row("selected").all),
+            Cell(f"{fold.regret.accuracy:.3f}", f"best: {fold.regret.best_accuracy}"),
+            Cell(f"{fold.regret.map40:.3f}", f"best: {fold.regret.best_map40}"),
+        )
+        rows.append(Row(fold_title(fold), cells, own=True))
+    ap = f"mAP@{folds[0].iou_threshold:g}"
+    return Table(
+        "heads",
+        f"The selected heads, and their regret{simulated(folds)}",
+        "The choice uses the held-out site's unlabelled images: it is transductive. Regret: what the best head in "
+        "hindsight has more. A tie: the best head could not be told apart from another by its mean IoU.",
+        "Fold",
+        ("Selected", "Mean IoU", f"Accuracy ({ap})", "Regret in accuracy", f"Regret in {ap}"),
+        tuple(rows),
+    )
+
+
+def candidates(fold: FoldFigures) -> Table:
+    """Every head of one fold: how it held under pasted defects, and what the labels say of it."""
+    rows = []
+    for entry in fold.selection.candidates:
+        measures = fold.heads[entry.head].all
+        spread = "" if entry.spread is None else f"{entry.spread[0]:.3f} to {entry.spread[1]:.3f}"
+        cells = (
+            Cell(NOTHING if entry.score is None else f"{entry.score:.3f}", spread),
+            Cell(str(entry.detections), "" if entry.eligible else "too few to be chosen"),
+            Cell(f"{measures.accuracy:.3f}"),
+            Cell(f"{measures.recall40:.3f}"),
+            Cell(str(measures.predictions)),
+            Cell(f"{measures.map40:.3f}"),
+        )
+        rows.append(Row(entry.head, cells, own=entry.head == fold.chosen))
+    at = f"@{fold.iou_threshold:g}"
+    return Table(
+        f"heads_{fold.fold}",
+        f"Every head on {fold_title(fold)}{simulated([fold])}",
+        f"Mean IoU before and after defects are pasted, with its 95 % interval; the rest is hindsight, at score ≥ "
+        f"{fold.score_threshold:g}.",
+        "Head",
+        ("Mean IoU", "Detections tried", "Accuracy", f"recall{at}", "predictions", f"mAP{at}"),
+        tuple(rows),
+    )
