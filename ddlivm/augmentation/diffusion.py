@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ddlivm.augmentation.contours import PixelBox
+
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
@@ -51,7 +53,7 @@ class Heating:
         hotspots: the indices of the hotspots that this is of.
     """
 
-    box: tuple[int, int, int, int]
+    box: PixelBox
     changes: Floats
     hotspots: tuple[int, ...]
 
@@ -91,7 +93,7 @@ def heat_hotspots(
     """Diffuse the hotspots of an infrared image.
 
     Each hotspot's excess over its background flows into the area around it, one pixel an iteration, so the area is
-    the hotspot dilated by `iterations`. Hotspots whose areas touch are diffused together.
+    the hotspot dilated by `iterations`. Hotspots whose areas' boxes touch are diffused together.
 
     Args:
         values: (H, W) float32, °C or grey levels.
@@ -104,53 +106,74 @@ def heat_hotspots(
     Returns:
         A heating for each group of touching hotspots; none for empty masks.
     """
-    if not hotspots:
+    rows = [index for index, mask in enumerate(hotspots) if mask.any()]
+    if not rows:
         return []
     union = np.logical_or.reduce(hotspots)
-    reach = np.asarray(cv2.dilate(union.astype(np.uint8), np.ones((2 * iterations + 1,) * 2, np.uint8)), np.uint8)
-    count, components, boxes, _ = cv2.connectedComponentsWithStats(reach, connectivity=8)
-    labels = np.asarray(components, np.int32)
-    members = [_component(labels, mask) for mask in hotspots]
     heatings = []
-    for group in range(1, count):
-        x0, y0, width, height = (int(value) for value in boxes[group, :4])
-        window = np.s_[y0 : y0 + height, x0 : x0 + width]
-        hot = union[window] & (labels[window] == group)
-        level = _background(values, reach, (x0, y0, x0 + width, y0 + height))
-        excess = np.where(hot, np.maximum(values[window] - level, 0), 0).astype(np.float32)
+    for box, members in _groups([_reach(hotspots[index], iterations) for index in rows]):
+        window = np.s_[box[1] : box[3], box[0] : box[2]]
+        level = _background(values, union, box)
+        excess = np.where(union[window], np.maximum(values[window] - level, 0), 0).astype(np.float32)
         changes = diffuse(excess, kernel, diffusivity, iterations) - excess
         heatings.append(
-            Heating(
-                box=(x0, y0, x0 + width, y0 + height),
-                changes=_clip(changes, values[window], sensor_range),
-                hotspots=tuple(index for index, member in enumerate(members) if member == group),
-            )
+            Heating(box, _clip(changes, values[window], sensor_range), tuple(rows[member] for member in members))
         )
     return heatings
 
 
-def background(values: Floats, box: tuple[int, int, int, int]) -> float:
+def background(values: Floats, box: PixelBox) -> float:
     """Return the level around a hotspot: the median of the ring of `RING` pixels outside its box.
 
     Args:
         values: (H, W), any unit.
         box: (x0, y0, x1, y1) pixels, whole numbers, inside the image.
     """
-    taken = np.zeros(values.shape, np.uint8)
-    taken[box[1] : box[3], box[0] : box[2]] = 1
-    return _background(values, taken, box)
+    return _background(values, np.zeros(values.shape, dtype=bool), box)
 
 
-def _background(values: Floats, taken: npt.NDArray[np.uint8], box: tuple[int, int, int, int]) -> float:
-    """Median around `box` of the pixels that no hotspot takes; of the whole image's lower half where none is left."""
-    ring = np.s_[max(box[1] - RING, 0) : box[3] + RING, max(box[0] - RING, 0) : box[2] + RING]
-    free = values[ring][taken[ring] == 0]
-    return float(np.median(free)) if free.size else float(np.percentile(values, 25))
+def _background(values: Floats, hot: Mask, box: PixelBox) -> float:
+    """Median of what is not hot in the ring around `box`; the image's lower quartile where nothing is left."""
+    x0, y0, x1, y1 = box
+    top, left = max(y0 - RING, 0), max(x0 - RING, 0)
+    free = ~hot[top : y1 + RING, left : x1 + RING]
+    free[y0 - top : y1 - top, x0 - left : x1 - left] = False
+    ring = values[top : y1 + RING, left : x1 + RING][free]
+    return float(np.median(ring)) if ring.size else float(np.percentile(values, 25))
 
 
-def _component(labels: npt.NDArray[np.int32], mask: Mask) -> int:
-    inside = labels[mask]
-    return int(inside[0]) if inside.size else 0
+def _reach(mask: Mask, iterations: int) -> PixelBox:
+    """Return the box that a hotspot's heat stays in: one pixel more on each side an iteration."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return (
+        max(x - iterations, 0),
+        max(y - iterations, 0),
+        min(x + width + iterations, mask.shape[1]),
+        min(y + height + iterations, mask.shape[0]),
+    )
+
+
+def _groups(boxes: Sequence[PixelBox]) -> list[tuple[PixelBox, tuple[int, ...]]]:
+    """Join boxes that overlap or touch, until none do; return each group's box and members."""
+    groups: list[tuple[PixelBox, tuple[int, ...]]] = []
+    for index, box in enumerate(boxes):
+        members: tuple[int, ...] = (index,)
+        while touching := [group for group in groups if _touch(group[0], box)]:
+            groups = [group for group in groups if group not in touching]
+            for other, others in touching:  # the box grows, and may touch a group that it did not touch before
+                box = _around(box, other)
+                members += others
+        groups.append((box, tuple(sorted(members))))
+    return groups
+
+
+def _around(first: PixelBox, second: PixelBox) -> PixelBox:
+    x0, y0, x1, y1 = first
+    return min(x0, second[0]), min(y0, second[1]), max(x1, second[2]), max(y1, second[3])
+
+
+def _touch(first: PixelBox, second: PixelBox) -> bool:
+    return all(first[axis] <= second[axis + 2] and second[axis] <= first[axis + 2] for axis in (0, 1))
 
 
 def _clip(changes: Floats, values: Floats, sensor_range: tuple[float, float]) -> Floats:

@@ -110,6 +110,14 @@ def test_touching_hotspots_are_diffused_together_and_distant_ones_apart() -> Non
     np.testing.assert_allclose(both.changes[:, :, :8], alone.changes[:, :, :8], atol=1e-4)
 
 
+def test_a_group_that_grows_takes_in_what_it_reaches() -> None:
+    # The first two are apart until the third joins them.
+    values, masks = image_with((5, 5, 8, 8), (30, 5, 33, 8), (12, 5, 26, 8), (50, 40, 52, 42))
+    heatings = heat_hotspots(values, masks, Kernel(), 0.2, 2, SENSOR)
+    assert [heating.hotspots for heating in heatings] == [(0, 1, 2), (3,)]
+    assert heatings[0].box == (3, 3, 35, 10)
+
+
 def test_a_hotspot_at_the_border_keeps_its_heat_in_the_image() -> None:
     values, masks = image_with((0, 0, 6, 5), (58, 43, 64, 48))
     for heating in heat_hotspots(values, masks, Kernel(conservative=True), 0.3, 5, SENSOR):
