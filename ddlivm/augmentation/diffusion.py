@@ -123,7 +123,10 @@ def heat_hotspots(
 
 
 def background(values: Floats, box: PixelBox) -> float:
-    """Return the level around a hotspot: the median of the ring of `RING` pixels outside its box.
+    """Return the level around a hotspot: the upper quartile of the ring of `RING` pixels outside its box.
+
+    Not the median: at a panel's edge half of the ring is ground, mostly colder, and a level between the two would make
+    all of the panel in the box look hot.
 
     Args:
         values: (H, W), any unit.
@@ -133,13 +136,13 @@ def background(values: Floats, box: PixelBox) -> float:
 
 
 def _background(values: Floats, hot: Mask, box: PixelBox) -> float:
-    """Median of what is not hot in the ring around `box`; the image's lower quartile where nothing is left."""
+    """Upper quartile of what is not hot in the ring around `box`; the image's lower one where nothing is left."""
     x0, y0, x1, y1 = box
     top, left = max(y0 - RING, 0), max(x0 - RING, 0)
     free = ~hot[top : y1 + RING, left : x1 + RING]
     free[y0 - top : y1 - top, x0 - left : x1 - left] = False
     ring = values[top : y1 + RING, left : x1 + RING][free]
-    return float(np.median(ring)) if ring.size else float(np.percentile(values, 25))
+    return float(np.percentile(ring, 75)) if ring.size else float(np.percentile(values, 25))
 
 
 def _reach(mask: Mask, iterations: int) -> PixelBox:

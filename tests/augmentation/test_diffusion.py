@@ -152,9 +152,11 @@ def test_no_hotspots_no_heating() -> None:
     assert heat_hotspots(np.zeros((4, 4), np.float32), [empty], Kernel(), 0.2, 5, SENSOR) == []
 
 
-def test_the_background_is_the_median_of_the_ring() -> None:
+def test_the_background_is_the_panel_even_where_half_of_the_ring_is_ground() -> None:
     values = np.full((30, 30), 99, dtype=np.float32)
     values[10 - RING : 20 + RING, 10 - RING : 20 + RING] = 25
     values[10:20, 10:20] = 60
+    assert background(values, (10, 10, 20, 20)) == 25
+    values[14:, :] = np.where(values[14:, :] == 25, 5, values[14:, :])
     assert background(values, (10, 10, 20, 20)) == 25
     assert background(np.full((5, 5), 7, np.float32), (0, 0, 5, 5)) == 7, "a box over the whole image"
