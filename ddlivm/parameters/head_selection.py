@@ -14,6 +14,7 @@ class HeadSelection(Section):
         maximum_pairs: how many target pairs with detections are perturbed; null perturbs all.
         resamples: bootstrap resamples of the pairs, for the scores' spread.
         sam_checkpoint: a SAM checkpoint for the detections' contours; null takes a threshold inside the box.
+        threads: of the processor.
         seed: of the pastes and the resamples.
     """
 
@@ -22,4 +23,5 @@ class HeadSelection(Section):
     maximum_pairs: int | None = Field(ge=1)
     resamples: int = Field(ge=10, le=100_000)
     sam_checkpoint: str | None
+    threads: int = Field(ge=1)
     seed: int = Field(ge=0)

@@ -46,11 +46,14 @@ def select_head(
     Raises:
         InputError: an input is missing or damaged.
     """
-    from ddlivm.detector.load import load_detector  # torch and mmdet: 24 s that a wrong input need not wait for
-
     dataset = DataSet.load(data)
     split = dataset.fold(fold, gate_sites)
     source_defects = SourceDefects.load([folder for folder in series if site_of(folder) in split.sources])
+    import torch  # torch and mmdet cost 24 s that a wrong input need not wait for
+
+    from ddlivm.detector.load import load_detector
+
+    torch.set_num_threads(parameters.threads)
     select(dataset, transforms, split, load_detector(encoders, bank), source_defects, parameters, out)
 
 

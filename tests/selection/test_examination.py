@@ -21,7 +21,7 @@ from tests.selection.fakes import (
 )
 
 PARAMETERS = HeadSelection(
-    window=50, score_threshold=0.3, maximum_pairs=None, resamples=200, sam_checkpoint=None, seed=0
+    window=50, score_threshold=0.3, maximum_pairs=None, resamples=200, sam_checkpoint=None, threads=2, seed=0
 )
 
 
