@@ -174,11 +174,15 @@ def _labels_in(frame: WorkingFrame, labels: Labels) -> tuple[npt.NDArray[np.floa
 def clip(
     boxes: npt.NDArray[np.float32], size: tuple[int, int]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Cut (n, 4) xyxy boxes to a (width, height) image; also say which keep at least `MINIMUM_LEFT` of their area."""
+    """Cut (n, 4) xyxy boxes to a (width, height) image; also say which to learn from.
+
+    Those are the boxes of which at least `MINIMUM_LEFT` is left, and those so large that they fill as much of the image.
+    """
     clipped = np.clip(boxes, 0, np.tile(np.asarray(size, dtype=np.float32), 2))
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     left = (clipped[:, 2:] - clipped[:, :2]).prod(axis=1)
-    return clipped.astype(np.float32), (left >= MINIMUM_LEFT * areas) & (left > 0)
+    needed = MINIMUM_LEFT * np.minimum(areas, size[0] * size[1])
+    return clipped.astype(np.float32), (left >= needed) & (left > 0)
 
 
 def _working_set(

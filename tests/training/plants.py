@@ -1,0 +1,68 @@
+"""A tiny data set for training: three sites, flat panels, hot rectangles that show in both modalities."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import yaml
+
+from ddlivm.data import PairAlignment, SiteAlignments, Transform, load_taxonomy
+from ddlivm.parameters import load_parameters
+
+SITES = ("site1", "site2", "site3")
+SIZE = (128, 96)
+
+
+def write_plants(folder: Path, pairs: int = 3) -> Path:
+    """Write the data set and, in `transforms/`, what aligns it."""
+    rng = np.random.default_rng(0)
+    names = load_taxonomy().names
+    alignment = PairAlignment(Transform(1.75, 0, 0), 1.0)
+    alignments = SiteAlignments(sites=dict.fromkeys(SITES, alignment))
+    entries = []
+    for site in SITES:
+        entries.append(
+            {"id": site, "name": site, "station": site, "temperature_scale": {"gain": 0.01, "offset": -273.15}}
+        )
+        images, annotations = [], []
+        for modality in ("infrared", "visible"):
+            (folder / site / modality).mkdir(parents=True)
+        for index in range(1, pairs + 1):
+            name = f"p{index}"
+            temperatures = 30 + rng.normal(0, 0.2, SIZE[::-1])
+            colours = rng.integers(90, 120, (SIZE[1] * 7 // 4, SIZE[0] * 7 // 4, 3)).astype(np.uint8)
+            for kind in rng.choice(len(names), 2, replace=False):
+                x, y = (4 * int(rng.integers(1, side // 4 - 5)) for side in SIZE)
+                temperatures[y : y + 12, x : x + 16] += 10
+                colours[y * 7 // 4 : (y + 12) * 7 // 4, x * 7 // 4 : (x + 16) * 7 // 4] = (20 * kind, 200, 40)
+                annotation = {"id": len(annotations) + 1, "image_id": index, "category_id": int(kind) + 1}
+                annotations.append(annotation | {"bbox": [x, y, 16, 12], "area": 192, "iscrowd": 0})
+            files = {"file_name": f"infrared/{name}.png", "visible": f"visible/{name}.jpg"}
+            images.append({"id": index, "width": SIZE[0], "height": SIZE[1]} | files)
+            cv2.imwrite(str(folder / site / f"infrared/{name}.png"), ((temperatures + 273.15) * 100).astype(np.uint16))
+            cv2.imwrite(str(folder / site / f"visible/{name}.jpg"), colours)
+            alignments.pairs[f"{site}/{name}"] = alignment
+        categories = [{"id": index + 1, "name": name} for index, name in enumerate(names)]
+        content = {"images": images, "categories": categories, "annotations": annotations}
+        (folder / site / "annotations.json").write_text(json.dumps(content))
+    (folder / "sites.yaml").write_text(yaml.safe_dump(entries))
+    (folder / "transforms").mkdir()
+    alignments.save(folder / "transforms" / "transforms.json")
+    return folder
+
+
+def tiny_parameters():
+    """Return the two stages' sections at a size that a test can afford."""
+    demo = load_parameters(Path(__file__).parents[2] / "params.yaml")
+    encoder = demo.dtft_training.infrared_encoder.model_copy(
+        update={"channels": (8, 8, 16, 16), "depths": (0, 1, 1, 0)}
+    )
+    tiles = demo.dtft_training.tiles.model_copy(update={"size": (96, 64), "per_epoch": 4})
+    shared = {"epochs": 2, "batch_size": 2, "tiles": tiles, "threads": 1, "learning_rate": 1e-3}
+    encoders = {"infrared_encoder": encoder, "visible_encoder": encoder, "neck_channels": 16}
+    mask_rcnn = demo.head_checkpointing.mask_rcnn.model_copy(update={"proposals": 10, "channels": 16})
+    return (
+        demo.dtft_training.model_copy(update=shared | encoders | {"working_size": SIZE}),
+        demo.head_checkpointing.model_copy(update=shared | {"mask_rcnn": mask_rcnn, "save_every": 1}),
+    )

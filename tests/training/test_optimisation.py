@@ -1,0 +1,45 @@
+import math
+
+import pytest
+import torch
+
+from ddlivm.errors import InputError
+from ddlivm.parameters.dtft_training import Schedule
+from ddlivm.training.optimisation import Optimiser, rate_factor
+
+
+def test_rate_rises_linearly_then_falls_as_a_cosine():
+    factors = [rate_factor(step, 100, 0.1) for step in range(100)]
+    assert factors[:10] == pytest.approx([step / 10 for step in range(1, 11)])
+    assert factors[55] == pytest.approx(0.5 * (1 + math.cos(math.pi * 45 / 90)))
+    assert factors[99] < 0.001
+    assert rate_factor(0, 1, 0.0) == 1
+
+
+def schedule(**changes):
+    return Schedule(**({"learning_rate": 0.1, "weight_decay": 0.5, "warm_up": 0.0, "maximum_gradient": 1e9} | changes))
+
+
+def test_first_step_of_adamw_by_hand():
+    """Adam's first step has the learning rate's size; decay takes lr times decay off weights but not off biases."""
+    layer = torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(layer.weight, 2.0)
+    torch.nn.init.constant_(layer.bias, 2.0)
+    Optimiser([layer], schedule(), "test").step(layer(torch.ones(1, 1)).sum(), factor=0.5)
+    assert layer.weight.item() == pytest.approx(2 * (1 - 0.05 * 0.5) - 0.05, rel=1e-5)
+    assert layer.bias.item() == pytest.approx(2 - 0.05, rel=1e-5)
+
+
+def test_gradients_are_clipped_to_the_norm():
+    layer = torch.nn.Linear(3, 1, bias=False)
+    optimiser = Optimiser([layer], schedule(maximum_gradient=0.5), "test")
+    optimiser.step(1000 * layer(torch.tensor([[3.0, 4.0, 0.0]])).sum(), factor=1.0)
+    assert layer.weight.grad.norm().item() == pytest.approx(0.5, rel=1e-4)
+
+
+def test_a_loss_that_is_no_number_stops_in_one_line():
+    layer = torch.nn.Linear(1, 1)
+    before = layer.weight.item()
+    with pytest.raises(InputError, match=r"dtft: the loss is nan; lower learning_rate"):
+        Optimiser([layer], schedule(), "dtft").step(layer(torch.ones(1, 1)).sum() * math.nan, factor=1.0)
+    assert layer.weight.item() == before

@@ -1,0 +1,138 @@
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ddlivm.errors import InputError
+from ddlivm.files import read_json
+from ddlivm.training.bank_stage import train_heads
+from ddlivm.training.dtft_stage import train_encoders
+from tests.training.plants import tiny_parameters
+
+
+def bytes_of(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def both_stages(plants, folder):
+    """Run both stages for the fold that holds site1 out; return their outputs."""
+    encoders, bank = folder / "encoders", folder / "bank"
+    work = folder / "work"
+    for path in (encoders, bank, work / "dtft", work / "bank"):
+        path.mkdir(parents=True)
+    dtft, heads = tiny_parameters()
+    shared = (plants, plants / "transforms", [])
+    train_encoders(*shared, "site1", ["site2"], dtft, encoders, work / "dtft")
+    train_heads(*shared, encoders, "site1", ["site2"], heads, bank, work / "bank")
+    return encoders, bank
+
+
+@pytest.fixture(scope="module")
+def trained(plants, tmp_path_factory):
+    return both_stages(plants, tmp_path_factory.mktemp("trained"))
+
+
+def test_what_is_written(trained):
+    encoders, bank = trained
+    assert set(bytes_of(encoders)) == {
+        "encoders.safetensors",
+        "step3.safetensors",
+        "infrared_step.safetensors",
+        "detector.json",
+        "history.json",
+    }
+    assert set(bytes_of(bank)) == {
+        "entry_001.safetensors",
+        "entry_002.safetensors",
+        "infrared_only.safetensors",
+        "bank.json",
+        "detector.json",
+        "history.json",
+    }
+    assert [row["epoch"] for row in read_json(bank / "history.json")] == [1, 2]
+    step3, entry = load_file(encoders / "step3.safetensors"), load_file(bank / "entry_001.safetensors")
+    assert set(step3) < set(entry)
+    assert "roi_head.bbox_head.fc_cls.weight" in entry
+    assert load_file(bank / "infrared_only.safetensors")["bbox_head.conv_cls.bias"].shape == (10,)
+
+
+def test_held_out_labels_change_nothing_and_a_second_run_gives_the_same_bytes(plants, trained, tmp_path):
+    copy = tmp_path / "plants"
+    shutil.copytree(plants, copy)
+    path = copy / "site1" / "annotations.json"
+    content = json.loads(path.read_text())
+    for annotation in content["annotations"]:
+        annotation["bbox"] = [0, 0, 5, 5]
+    path.write_text(json.dumps(content))
+    again = both_stages(copy, tmp_path)
+    for folder, other in zip(trained, again, strict=True):
+        assert bytes_of(folder) == bytes_of(other)
+
+
+def test_encoders_rest_in_phase_2(trained, plants, tmp_path, monkeypatch):
+    from ddlivm.training.bank import Bank
+
+    encoders, _ = trained
+    bank = Bank(encoders, tiny_parameters()[1], tmp_path)
+    assert all(
+        not parameter.requires_grad for module in (bank.infrared, bank.visible) for parameter in module.parameters()
+    )
+    updated = {id(parameter) for optimiser in bank.optimisers.values() for parameter in optimiser.parameters}
+    assert not updated & {id(parameter) for parameter in (*bank.infrared.parameters(), *bank.visible.parameters())}
+
+
+def test_a_type_starts_as_its_shape_in_the_infrared_only_reference(trained):
+    from ddlivm.data import load_taxonomy
+    from ddlivm.detector.architecture import Architecture
+    from ddlivm.training.bank import widened
+
+    encoders, bank = trained
+    wide = widened(encoders, Architecture.load(bank)).state_dict()
+    narrow = load_file(encoders / "infrared_step.safetensors")
+    for kind, shape in enumerate(load_taxonomy().shape_of_class):
+        assert torch.equal(wide["bbox_head.conv_cls.weight"][kind], narrow["bbox_head.conv_cls.weight"][shape])
+    assert torch.equal(wide["neck.fpn_convs.0.conv.weight"], narrow["neck.fpn_convs.0.conv.weight"])
+
+
+def test_a_killed_bank_goes_on_to_the_same_bytes(plants, trained, tmp_path, monkeypatch):
+    from ddlivm.training.bank import Bank
+
+    encoders, bank = trained
+    _, heads = tiny_parameters()
+    work = tmp_path / "work"
+    work.mkdir()
+    step, calls = Bank.step, []
+
+    def killed(self, batch, factor):
+        calls.append(factor)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return step(self, batch, factor)
+
+    monkeypatch.setattr(Bank, "step", killed)
+    arguments = (plants, plants / "transforms", [], encoders, "site1", ["site2"], heads)
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        train_heads(*arguments, first, work)
+    train_heads(*arguments, second, work)
+    assert bytes_of(second) == bytes_of(bank)
+
+
+def test_bad_input_is_one_line(plants, trained, tmp_path):
+    encoders, _ = trained
+    dtft, heads = tiny_parameters()
+    shared = (plants, plants / "transforms", [])
+    with pytest.raises(InputError, match="'site9' named in params"):
+        train_encoders(*shared, "site9", ["site2"], dtft, tmp_path, tmp_path)
+    damaged = tmp_path / "encoders"
+    shutil.copytree(encoders, damaged)
+    (damaged / "encoders.safetensors").write_bytes(b"\0" * 100)
+    with pytest.raises(InputError, match=r"encoders\.safetensors: cannot be read as safetensors"):
+        train_heads(*shared, damaged, "site1", ["site2"], heads, tmp_path, tmp_path)
+    (damaged / "detector.json").unlink()
+    with pytest.raises(InputError, match=r"detector\.json: cannot be read"):
+        train_heads(*shared, damaged, "site1", ["site2"], heads, tmp_path, tmp_path)

@@ -1,0 +1,108 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ddlivm.augmentation.sample import Sample
+from ddlivm.parameters.dtft_training import Augmentation, Tiles
+from ddlivm.training.radiometry import jitter
+from ddlivm.training.tiles import Place, TileSampler
+from ddlivm.training.working_set import WorkingSet, clip
+
+NEVER = Augmentation(diffused=0, altitude=0, noise=0, cutout=0, radiometry=0)
+WIDTH, HEIGHT = 320, 256
+
+
+def coordinates():
+    """A working set whose pixels say where they are: both modalities show the column in one half of the pairs."""
+    columns, rows = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
+    grids = (columns, rows)
+    infrared = np.stack([np.repeat(grid[None] / 16, 3, axis=0) for grid in grids]).astype(np.float16)
+    wide = np.meshgrid(np.arange(WIDTH * 7 // 4), np.arange(HEIGHT * 7 // 4))
+    visible = np.stack([np.repeat((grid * 4 / 7 / 2)[..., None], 3, axis=2) for grid in wide]).astype(np.uint8)
+    boxes = np.array([[8, 8, 16, 16], [100, 100, 300, 140], [200, 30, 240, 60]], dtype=np.float32)
+    return WorkingSet(
+        infrared, visible, np.array([40, 40], np.float32), (boxes, boxes[:1]), (np.array([0, 3, 3]), np.array([7]))
+    )
+
+
+def tiles(**changes):
+    return Tiles(**({"size": (96, 64), "per_epoch": 60, "defect_share": 0.8, "scale": (0.8, 1.25)} | changes))
+
+
+def test_types_are_shown_equally_often_and_epochs_differ():
+    sampler = TileSampler(coordinates(), tiles(), NEVER, seed=3)
+    epoch = sampler.epoch(1)
+    data = sampler.working_set
+    kinds = Counter(int(data.classes[place.pair][place.box]) for place in epoch if place.box >= 0)
+    assert kinds == {0: 16, 3: 16, 7: 16}
+    assert len(epoch) == 60
+    assert epoch == TileSampler(coordinates(), tiles(), NEVER, seed=3).epoch(1)
+    assert epoch != sampler.epoch(2)
+    assert len(TileSampler(coordinates(), tiles(per_epoch=0, defect_share=0), NEVER, seed=0).epoch(1)) == 2
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 2), st.sampled_from([(1.0, 1.0), (0.5, 2.0)]))
+def test_both_modalities_and_the_boxes_show_the_same_ground(index, box, scale):
+    sampler = TileSampler(coordinates(), tiles(scale=scale), NEVER, seed=0)
+    sample = sampler.tile(Place(0, box), 1, index)
+    assert sample.infrared.shape == (64, 96)
+    assert sample.visible.shape == (112, 168, 3)
+    columns = ((sample.infrared * 0.2 + 0.425) - 0.5) * 40 * 16
+    visible_columns = sample.visible[:, :, 0].astype(float) * 2
+    assert abs(columns.mean() - visible_columns.mean()) < 2.5
+    kind = sampler.working_set.classes[0][box]
+    assert kind in sample.classes
+    assert (sample.boxes >= 0).all()
+    assert (sample.boxes <= [96, 64, 96, 64]).all()
+    if box == 0:  # it fits, so it is whole, and lies where its columns are
+        found = sample.boxes[list(sample.classes).index(0)]
+        centre = columns[int(found[1::2].mean()), int(found[::2].mean())]
+        assert centre == pytest.approx(12, abs=2.5)
+
+
+def test_a_tile_depends_on_its_seed_epoch_and_index_only():
+    always = Augmentation(diffused=1, altitude=0.5, noise=1, cutout=1, radiometry=1)
+    sampler, other = (TileSampler(coordinates(), tiles(), always, seed=0) for _ in range(2))
+    sampler.tile(Place(1, 0), 1, 1)
+    first, second = (which.tile(Place(0, 1), 2, 5) for which in (sampler, other))
+    assert np.array_equal(first.infrared, second.infrared)
+    assert np.array_equal(first.visible, second.visible)
+    assert np.array_equal(first.boxes, second.boxes)
+    assert not np.array_equal(first.infrared, sampler.tile(Place(0, 1), 3, 5).infrared)
+
+
+def test_a_lower_flight_keeps_the_defect_in_view():
+    lower = NEVER.model_copy(update={"altitude": 1.0})
+    sampler = TileSampler(coordinates(), tiles(scale=(1.0, 1.0)), lower, seed=0)
+    for index in range(20):
+        sample = sampler.tile(Place(1, 0), 1, index)
+        assert 7 in sample.classes
+        sides = sample.boxes[0, 2:] - sample.boxes[0, :2]
+        assert sides.max() in (pytest.approx(16, abs=0.1), pytest.approx(24, abs=0.1), pytest.approx(14, abs=6))
+
+
+def test_clip_drops_boxes_of_which_little_is_left():
+    boxes = np.array([[-6, 0, 4, 10], [-8, 0, 2, 10], [10, 0, 60, 50], [-40, 0, 20, 20]], dtype=np.float32)
+    clipped, kept = clip(boxes, (20, 30))
+    assert clipped.tolist() == [[0, 0, 4, 10], [0, 0, 2, 10], [10, 0, 20, 30], [0, 0, 20, 20]]
+    assert kept.tolist() == [True, False, True, True]
+
+
+def test_jitter_is_affine_in_temperature():
+    rng = np.random.default_rng(0)
+    sample = Sample(
+        np.arange(12, dtype=np.float32).reshape(3, 4),
+        np.full((7, 7, 3), 128, np.uint8),
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, np.int64),
+    )
+    changed = jitter(sample, 40.0, rng)
+    steps = np.diff(changed.infrared.ravel())
+    assert np.allclose(steps, steps[0], atol=1e-5)
+    assert 0.7 <= steps[0] <= 1.4
+    assert abs(changed.infrared[0, 0]) <= 0.08 * 40 + 1e-5
+    assert sample.visible.max() == 128
