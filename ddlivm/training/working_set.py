@@ -176,7 +176,7 @@ def clip(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """Cut (n, 4) xyxy boxes to a (width, height) image; also say which to learn from.
 
-    Those are the boxes of which at least `MINIMUM_LEFT` is left, and those so large that they fill as much of the image.
+    Those are the boxes of which `MINIMUM_LEFT` or more is left, and those so large that they fill as much of the image.
     """
     clipped = np.clip(boxes, 0, np.tile(np.asarray(size, dtype=np.float32), 2))
     areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
