@@ -64,12 +64,12 @@ def _simulated() -> bool:
 
 
 def _is_as_recorded() -> bool:
-    status = [BINARIES / "dvc", "status", "--quiet", str(POINTER)]
+    status = [str(BINARIES / "dvc"), "status", "--quiet", str(POINTER)]
     return subprocess.run(status, check=False).returncode == 0
 
 
 def _simulate(parameters: Simulation, sites: int) -> None:
-    command = [BINARIES / "ddlivm", "simulate", "--sites", str(sites), "--pairs", str(parameters.pairs)]
+    command = [str(BINARIES / "ddlivm"), "simulate", "--sites", str(sites), "--pairs", str(parameters.pairs)]
     command += ["--seed", str(parameters.seed), "--out", str(DATA)]
     if subprocess.run(command, check=False).returncode != 0:
         raise InputError(f"{DATA}: the simulation failed; see above")

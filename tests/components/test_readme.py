@@ -13,4 +13,5 @@ def test_a_stage_is_named_like_its_folder_and_explains_itself(name):
     stage, docstring = load_stage(name)
     assert stage.name == name
     assert docstring.splitlines()[0].endswith(".")
-    assert all(entry.help for entry in (*stage.inputs, *stage.options))
+    assert all(entry.help for entry in stage.inputs)
+    assert all(option.help for option in stage.options)

@@ -90,9 +90,11 @@ def test_what_was_not_declared_cannot_be_read(folder, read):
 
 
 def test_without_a_gate_its_sites_cannot_be_read(folder):
-    stage = Stage("background_removal", (DATA,), "words", (FOLD,))
+    def work(run: Run) -> None:
+        assert run.gate_sites
+
     with pytest.raises(TypeError, match="gate"):
-        main(stage, lambda run: run.gate_sites and None, None, argv())
+        main(Stage("background_removal", (DATA,), "words", (FOLD,)), work, None, argv())
 
 
 def test_a_missing_input_is_one_line(folder, capsys):
