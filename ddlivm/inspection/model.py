@@ -1,0 +1,200 @@
+"""The model that ships: one directory of safetensors and JSON that holds all that an inspection needs."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError, safe_open
+
+from ddlivm.data import load_taxonomy
+from ddlivm.errors import InputError
+from ddlivm.evaluation.selection import SelectionScores
+from ddlivm.files import read_json, sha256, write_json
+
+FILE = "model.json"
+TRAINING_ONLY = ("history.json", "step3.safetensors", "infrared_step.safetensors")
+"""What the stages' folders hold beside what an inspection reads."""
+PARTS = ("segmenter", "encoders", "bank", "defects")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """`model.json`: what the directory holds, with each file's digest.
+
+    Attributes:
+        format: of this directory; raised when a reader of the old one would misread it.
+        default: the head that is used unless another is asked for.
+        heads: every head of the bank that may be chosen.
+        classes: the defect types in class order.
+        sources: the sites whose labelled defects are pasted when a head is selected.
+        held_out: the sites that the model never learnt from.
+        files: path within the directory to sha256.
+    """
+
+    format: int
+    default: str
+    heads: tuple[str, ...]
+    classes: tuple[str, ...]
+    sources: tuple[str, ...]
+    held_out: tuple[str, ...]
+    files: dict[str, str]
+
+    @property
+    def content_hash(self) -> str:
+        """The sha256 that identifies the model: equal for equal files, wherever they lie."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class ShippedModel:
+    """A model's directory that has been checked, file by file.
+
+    Attributes:
+        folder: the directory.
+        card: its `model.json`.
+    """
+
+    folder: Path
+    card: ModelCard
+
+    @property
+    def segmenter(self) -> Path:
+        """The segmenter's folder."""
+        return self.folder / "segmenter"
+
+    @property
+    def encoders(self) -> Path:
+        """The encoders' folder."""
+        return self.folder / "encoders"
+
+    @property
+    def bank(self) -> Path:
+        """The head bank's folder."""
+        return self.folder / "bank"
+
+    @property
+    def defects(self) -> list[Path]:
+        """The source defects' folders, one a site."""
+        return [self.folder / "defects" / site for site in self.card.sources]
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read and check a model's directory; weights are not loaded yet.
+
+        Raises:
+            InputError: no such directory, no model, a file is missing or not the one that was shipped.
+        """
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such model directory; `make demo` leaves one at build/registration/model")
+        card = _read_card(folder / FILE)
+        for name, digest in card.files.items():
+            _check(folder / name, digest)
+        return cls(folder, card)
+
+
+def build_model(
+    segmenter: Path, encoders: Path, bank: Path, series: Sequence[Path], selection: Path, out: Path
+) -> ShippedModel:
+    """Bring a fold's parts together as a model's directory.
+
+    The held-out sites' defects are left out: their labels are for judging the model only.
+
+    Args:
+        segmenter: the background removal stage's output.
+        encoders: the DTFT training stage's output.
+        bank: the head checkpointing stage's output.
+        series: the augmentation stage's outputs, one a site.
+        selection: the head selection stage's output.
+        out: the directory to make.
+
+    Raises:
+        InputError: a part is missing or damaged.
+    """
+    scores = SelectionScores.load(selection)
+    for part, source in (("segmenter", segmenter), ("encoders", encoders), ("bank", bank)):
+        _copy(source, out / part, [path.name for path in _weights_and_json(source)])
+    sites = {_site_of(folder): folder for folder in series}
+    sources = tuple(sorted(sites.keys() - set(scores.targets)))
+    for site in sources:
+        _copy(sites[site], out / "defects" / site, ["defects.json", "defects.safetensors"])
+    card = ModelCard(
+        format=1,
+        default=scores.default,
+        heads=tuple(candidate.head for candidate in scores.candidates),
+        classes=load_taxonomy().names,
+        sources=sources,
+        held_out=scores.targets,
+        files={path.relative_to(out).as_posix(): sha256(path) for path in _files(out)},
+    )
+    write_json(out / FILE, asdict(card))
+    return ShippedModel.load(out)
+
+
+def _weights_and_json(folder: Path) -> list[Path]:
+    found = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix in (".safetensors", ".json") and path.name not in TRAINING_ONLY
+    ]
+    if not any(path.suffix == ".safetensors" for path in found):
+        raise InputError(f"{folder}: holds no weights; run the stage that writes it again")
+    return found
+
+
+def _site_of(series: Path) -> str:
+    content = read_json(series / "series.json")
+    if not isinstance(content, dict) or not isinstance(content.get("site"), str):
+        raise InputError(f"{series / 'series.json'}: does not name its site; run the augmentation again")
+    return str(content["site"])
+
+
+def _copy(source: Path, target: Path, names: Sequence[str]) -> None:
+    target.mkdir(parents=True)
+    for name in names:
+        try:
+            shutil.copyfile(source / name, target / name)
+        except FileNotFoundError as error:
+            raise InputError(f"{source / name}: is missing; run the stage that writes it again") from error
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _read_card(path: Path) -> ModelCard:
+    content: Any = read_json(path)
+    if isinstance(content, dict) and content.get("format") not in (None, 1):
+        raise InputError(f"{path}: has format {content['format']}, 1 expected; update ddlivm")
+    try:
+        card = TypeAdapter(ModelCard).validate_python(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; is this a model?") from error
+    if card.classes != load_taxonomy().names:
+        raise InputError(f"{path}: its classes {', '.join(card.classes)} are not the taxonomy's; train the model again")
+    outside = [name for name in card.files if Path(name).is_absolute() or Path(name).parts[:1] not in _parts()]
+    if outside:
+        raise InputError(f"{path}: lists {outside[0]!r}, which is no part of a model; get the model again")
+    return card
+
+
+def _parts() -> set[tuple[str, ...]]:
+    return {(part,) for part in PARTS}
+
+
+def _check(path: Path, digest: str) -> None:
+    if not path.is_file():
+        raise InputError(f"{path}: the model's file is missing; get the model again")
+    if path.suffix == ".safetensors":
+        try:
+            with safe_open(path, "numpy") as tensors:
+                tensors.keys()
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{path}: is a corrupt safetensors file ({error}); get the model again") from error
+    if sha256(path) != digest:
+        raise InputError(f"{path}: is not the file that was shipped (sha256 differs); get the model again")

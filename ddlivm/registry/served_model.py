@@ -1,0 +1,57 @@
+"""The registered model's code: MLflow runs this file to load it, so no object is ever pickled."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+from mlflow.pyfunc import PythonModel, PythonModelContext
+
+if TYPE_CHECKING:
+    import pandas
+
+
+class ServedModel(PythonModel):
+    """Detects in pairs of one plant; one pair alone is aligned by itself."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load the shipped directory."""
+        from ddlivm.inspection.inspector import Inspector
+        from ddlivm.inspection.model import ShippedModel
+
+        self._inspector = Inspector.load(ShippedModel.load(Path(context.artifacts["model"])))
+
+    def predict(
+        self, context: PythonModelContext, model_input: "pandas.DataFrame", params: dict[str, Any] | None = None
+    ) -> "pandas.DataFrame":
+        """Detect.
+
+        Args:
+            context: unused; the model is loaded.
+            model_input: a row a pair: `pair`, and the files' bytes as `infrared` and `visible`.
+            params: unused.
+
+        Returns:
+            A row a detection: `pair`, `type`, `score`, and xyxy raw infrared pixels.
+        """
+        import pandas
+
+        from ddlivm.data import Pair
+        from ddlivm.inspection.tables import detection_rows
+        from ddlivm.registry.signature import OUTPUTS
+
+        with tempfile.TemporaryDirectory() as scratch:
+            pairs = []
+            for number, row in enumerate(model_input.itertuples(index=False)):
+                files = {part: Path(scratch) / f"{number}_{part}" for part in ("infrared", "visible")}
+                for part, path in files.items():
+                    path.write_bytes(getattr(row, part))
+                pairs.append(Pair("request", str(row.pair), files["infrared"], files["visible"]))
+            inspection = self._inspector.inspect(pairs)
+        columns = [name for name, _ in OUTPUTS]
+        return pandas.DataFrame(
+            [[row[name] for name in columns] for row in detection_rows(inspection)], columns=columns
+        )
+
+
+mlflow.models.set_model(ServedModel())
