@@ -1,4 +1,4 @@
-"""A repository of one site and one fold whose stages write what they were given: the lanes without the science.
+"""A repository of one site and two folds whose stages write what they were given: the lanes without the science.
 
 Each stage function is replaced by one that takes an instant and writes down the names and words it got, so that what
 runs, in which order, and from what, is tested with the project's own dvc.yaml, commands and components.
@@ -46,7 +46,16 @@ def {function}(*given):
     (out / "metrics.json").write_text('{{"map40": 0.5}}')
     (out / "report.html").write_text("<p>{function}</p>")
 '''
-COPIED = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore", "components", "pipelines")
+COPIED = (
+    "dvc.yaml",
+    "params.yaml",
+    ".dvcignore",
+    ".gitignore",
+    ".dvc/config",
+    ".dvc/.gitignore",
+    "components",
+    "pipelines",
+)
 KEPT = ("__init__.py", "errors.py", "files.py", "parameters", "data")
 WITHOUT_CACHES = shutil.ignore_patterns("__pycache__")
 
@@ -65,7 +74,7 @@ def make(folder: Path) -> Path:
     for path, function in STAGE_FUNCTIONS.items():
         (folder / "ddlivm" / path).write_text(BODY.format(function=function))
     lines = (folder / "params.yaml").read_text().splitlines()
-    changed = {"sites:": "sites: [site2]", "folds:": "folds: [all]"}
+    changed = {"sites:": "sites: [site2]", "folds:": "folds: [site2, all]"}
     (folder / "params.yaml").write_text("\n".join(changed.get(line.split(" ")[0], line) for line in lines) + "\n")
     (folder / "data" / "sites.txt").write_text("one site")
     (folder / ".venv").symlink_to(ROOT / ".venv")
