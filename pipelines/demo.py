@@ -2,7 +2,7 @@
 
 1. Simulate the plants into `data/`, unless they are there.
 2. Run every stage that is not up to date, by DVC.
-3. Log the run to MLflow, and say what was reached and where the report is.
+3. Say what was reached and where the report is, and log the run to MLflow.
 """
 
 import argparse
@@ -73,8 +73,8 @@ def main() -> int:
         parameters = load_parameters(PARAMS)
         prepare_data(parameters.simulation, len(parameters.sites))
         run_stages(parameters, arguments.jobs)
-        track()
         _call("ddlivm", "summary")
+        track()
     except InputError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2

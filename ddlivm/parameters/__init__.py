@@ -44,6 +44,9 @@ __all__ = [
     "merge",
 ]
 
+COMMON = {"profile", "sites", "folds", "gate"}
+"""What no profile may overlay: dvc.yaml reads these keys from the top of the file, where no overlay reaches."""
+
 
 def load_parameters(path: Path) -> Parameters:
     """Read params.yaml, lay the chosen profile over it, and check everything.
@@ -59,6 +62,9 @@ def load_parameters(path: Path) -> Parameters:
     if profile not in profiles:
         raise InputError(f"{path}: profile: {profile!r} has no entry in `profiles`; it has {', '.join(profiles)}")
     for name in profiles:  # the profiles that are not in use are checked too
+        common = COMMON & set(profiles[name] or {})
+        if common:
+            raise InputError(f"{path}: profiles.{name}.{min(common)}: is the same in every profile; move it to the top")
         checked = _check(merge(content | {"profile": name}, profiles[name] or {}), path, f"profiles.{name}.")
         if name == profile:
             chosen = checked

@@ -1,0 +1,58 @@
+import pytest
+import yaml
+
+from ddlivm.errors import InputError
+from ddlivm.parameters import load_parameters, merge
+from tests.imports import ROOT
+
+
+@pytest.fixture
+def content():
+    return yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def load(tmp_path, content):
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return load_parameters(path)
+
+
+@pytest.mark.parametrize("profile", ["demo", "small", "paper"])
+def test_the_profile_lies_over_the_sections(tmp_path, content, profile):
+    content["profile"] = profile
+    loaded = load(tmp_path, content)
+    overlay = content["profiles"][profile]["dtft_training"].get("epochs", content["dtft_training"]["epochs"])
+    assert loaded.dtft_training.epochs == overlay
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"head_selection": {"windw": 50}}, "head_selection.windw: is no known key"),
+        ({"head_selection": {"window": 1}}, "head_selection.window: .* greater than or equal to 4"),
+        ({"gate": {"sites": ["site99"]}}, "'site99' is no site; `sites` has site1"),
+        ({"folds": ["site99"]}, "'site99' is no site"),
+        ({"profiles": {"paper": {"head_selection": {"window": 1}}}}, "profiles.paper"),
+        ({"profiles": {"paper": {"gate": {"minimum_map40": 0}}}}, "profiles.paper.gate: is the same in every profile"),
+        ({"profile": "tiny"}, "profile: 'tiny' has no entry in `profiles`"),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_line(tmp_path, content, change, message):
+    with pytest.raises(InputError, match=message) as raised:
+        load(tmp_path, merge(content, change))
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [", "", "\x00"])
+def test_a_file_that_is_no_params_yaml_is_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match="params.yaml") as raised:
+        load_parameters(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_merge_lays_leaves_over_and_replaces_lists():
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 3}
+    assert merge(base, {"a": {"c": [4]}, "e": 5}) == {"a": {"b": 1, "c": [4]}, "d": 3, "e": 5}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 3}
