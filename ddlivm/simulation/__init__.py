@@ -1,0 +1,1 @@
+"""The simulated plants: physics, two cameras, and the exact truth."""

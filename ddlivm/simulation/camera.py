@@ -1,0 +1,148 @@
+"""Two cameras on one drone: where a metre of ground lands in each image, and what the sensors do to it."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.data.transforms import Transform
+from ddlivm.simulation.canvas import Grid
+from ddlivm.simulation.plants import Rig
+from ddlivm.simulation.scene import Rect
+from ddlivm.simulation.textures import TILE, noise_tile
+
+Points = npt.NDArray[np.float64]
+
+INFRARED_SIZE = (640, 512)
+VISIBLE_SIZE = (1280, 1024)
+"""Raw (width, height), pixels."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One camera over one stretch of ground.
+
+    Attributes:
+        matrix: (2, 3), metres to undistorted pixels.
+        size: (width, height), pixels.
+        distortion: radial shift at a corner, share of the half diagonal.
+    """
+
+    matrix: Points
+    size: tuple[int, int]
+    distortion: float
+
+    def project(self, points: npt.ArrayLike) -> Points:
+        """Map (n, 2) metres to raw pixels."""
+        undistorted = np.asarray(points, np.float64) @ self.matrix[:, :2].T + self.matrix[:, 2]
+        centre, radius = _lens(self.size)
+        shifted = undistorted - centre
+        squared = (shifted**2).sum(axis=1, keepdims=True) / radius**2
+        return np.asarray(centre + shifted * (1 + self.distortion * squared))
+
+    def footprint(self) -> Rect:
+        """Return the bounding rectangle of the seen ground, metres, with a small margin."""
+        width, height = self.size
+        corners = np.array([(0, 0), (width, 0), (0, height), (width, height)], np.float64)
+        ground = (corners - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
+        (x0, y0), (x1, y1) = ground.min(axis=0), ground.max(axis=0)
+        return float(x0 - 0.6), float(y0 - 0.6), float(x1 + 0.6), float(y1 + 0.6)
+
+    def expose(self, canvas: npt.NDArray[np.generic], grid: Grid) -> npt.NDArray[np.generic]:
+        """Resample a canvas into raw pixels."""
+        xs, ys = _undistorted_pixels(self.size, self.distortion)
+        inverse = np.linalg.inv(self.matrix[:, :2])
+        # Undistorted pixel -> metres -> canvas; the canvas' pixel centres lie half a pixel in.
+        linear = inverse * grid.density
+        shift = (-inverse @ self.matrix[:, 2] - np.array(grid.extent[:2])) * grid.density - 0.5
+        map_x = np.float32(linear[0, 0]) * xs + np.float32(linear[0, 1]) * ys + np.float32(shift[0])
+        map_y = np.float32(linear[1, 0]) * xs + np.float32(linear[1, 1]) * ys + np.float32(shift[1])
+        return np.asarray(cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+
+
+def infrared_view(resolution: float, heading: float, centre: tuple[float, float], distortion: float) -> View:
+    """Look straight down at `centre` (metres) with `resolution` metres a pixel, the rows turned by `heading` degrees."""
+    angle = np.deg2rad(heading)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / resolution
+    shift = np.array(INFRARED_SIZE) / 2 - turn @ np.array(centre)
+    return View(np.column_stack([turn, shift]), INFRARED_SIZE, distortion)
+
+
+def visible_view(infrared: View, transform: Transform, distortion: float) -> View:
+    """Return the visible camera's view: the infrared one through the exact transform."""
+    matrix = transform.matrix
+    linear = matrix[:, :2] @ infrared.matrix[:, :2]
+    shift = matrix[:, :2] @ infrared.matrix[:, 2] + matrix[:, 2]
+    return View(np.column_stack([linear, shift]), VISIBLE_SIZE, distortion)
+
+
+def rig_transform(rig: Rig, jitter: npt.NDArray[np.float64]) -> Transform:
+    """Return the pair's exact transform: the rig's, and a jitter of the offset in visible pixels."""
+    turned = Transform(rig.scale, 0.0, 0.0, rig.rotation)
+    centre = turned.to_visible([np.array(INFRARED_SIZE) / 2])[0]
+    offset = np.array(VISIBLE_SIZE) / 2 + np.array(rig.offset) + jitter - centre
+    return Transform(rig.scale, float(offset[0]), float(offset[1]), rig.rotation)
+
+
+def sense_infrared(
+    image: npt.NDArray[np.float32], rig: Rig, seed: int, rng: np.random.Generator
+) -> npt.NDArray[np.uint16]:
+    """Blur, vignette and add the microbolometer's noise to °C; return hundredths of a kelvin."""
+    celsius = np.asarray(cv2.GaussianBlur(image, (0, 0), rig.infrared_blur), np.float32)
+    celsius -= np.float32(0.9 * rng.random()) * _vignette(INFRARED_SIZE)
+    height, width = celsius.shape
+    pattern = np.random.default_rng([seed, 23]).standard_normal((1, width)).astype(np.float32)
+    celsius += np.float32(0.4 * rig.netd) * pattern
+    celsius += np.float32(rig.netd) * _noise(height, width, seed, rng)
+    return np.asarray(np.clip(np.round((celsius + np.float32(273.15)) * 100), 0, 65535), np.uint16)
+
+
+def sense_visible(image: npt.NDArray[np.uint8], rig: Rig, seed: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Blur, vignette, expose and add noise."""
+    blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), rig.visible_blur))
+    height, width = blurred.shape[:2]
+    clouds = cv2.resize(rng.standard_normal((2, 3)).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    light = float(rng.uniform(0.88, 1.12)) * (1 + np.float32(0.04) * clouds)
+    light = (light * (1 - np.float32(0.16) * _vignette(VISIBLE_SIZE))).astype(np.float32)
+    balance = 1 + 0.03 * rng.standard_normal(3)
+    noise = np.float32(rig.visible_noise) * _noise(height, width, seed, rng)
+    channels = []
+    for index in range(3):
+        exposed = cv2.multiply(blurred[..., index], light, scale=float(balance[index]), dtype=cv2.CV_32F)
+        # One draw serves the three channels at other shifts: sensors' noise is independent between them.
+        channels.append(np.asarray(cv2.add(exposed, np.roll(noise, 37 * index, axis=1), dtype=cv2.CV_8U), np.uint8))
+    return np.asarray(cv2.merge(channels), np.uint8)
+
+
+def _noise(height: int, width: int, seed: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    tile = noise_tile(seed)
+    top, left = int(rng.integers(TILE - height)), int(rng.integers(TILE - width))
+    return tile[top : top + height, left : left + width]
+
+
+def _lens(size: tuple[int, int]) -> tuple[Points, float]:
+    half = np.array(size, np.float64) / 2
+    return half, float(np.hypot(*half))
+
+
+@lru_cache(maxsize=8)
+def _undistorted_pixels(size: tuple[int, int], distortion: float) -> tuple[npt.NDArray[np.float32], ...]:
+    """Return where each raw pixel's centre lies without the lens' distortion, as two (h, w) arrays."""
+    (centre_x, centre_y), radius = _lens(size)
+    x = (np.arange(size[0]) + 0.5 - centre_x)[None, :] + np.zeros((size[1], 1))
+    y = (np.arange(size[1]) + 0.5 - centre_y)[:, None] + np.zeros((1, size[0]))
+    factor = np.ones_like(x)
+    for _ in range(4):  # the shift is well under a hundredth, so the fixed point is reached at once
+        factor = 1 / (1 + distortion * ((x * factor) ** 2 + (y * factor) ** 2) / radius**2)
+    return (x * factor + centre_x).astype(np.float32), (y * factor + centre_y).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _vignette(size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Return 0 at the centre and 1 in the corners, (h, w)."""
+    (centre_x, centre_y), radius = _lens(size)
+    x = (np.arange(size[0]) + 0.5 - centre_x)[None, :]
+    y = (np.arange(size[1]) + 0.5 - centre_y)[:, None]
+    return (((x**2 + y**2) / radius**2) ** 1.2).astype(np.float32)

@@ -1,0 +1,271 @@
+"""The ten defect types: where each makes heat, and how the external ones look.
+
+Contrasts before spreading are those of inspections at about 1000 W/m²: a few kelvin for substrings and strings, five to
+tens for single cells. The weather scales them (`climate.defect_gain`).
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.simulation.plants import Table
+from ddlivm.simulation.scene import FRAME, Defect, HeatSource, Look, Module, Rect, Scene
+
+GLASS = 0.045
+"""How far heat spreads in glass and backsheet, metres."""
+
+Rng = np.random.Generator
+Polygon = npt.NDArray[np.float64]
+
+
+def make_defect(kind: str, scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """Return a defect of a taxonomy type on a module (and its neighbours, for types that spread over several)."""
+    return _BUILDERS[kind](scene, module, table, rng)
+
+
+def _cell(module: Module, table: Table) -> tuple[float, float]:
+    return (module.width - 2 * FRAME) / table.cells[0], (module.height - 2 * FRAME) / table.cells[1]
+
+
+def _cell_rect(module: Module, table: Table, column: int, row: int, columns: int = 1, rows: int = 1) -> Rect:
+    width, height = _cell(module, table)
+    x0, y0 = module.rect[0] + FRAME + column * width, module.rect[1] + FRAME + row * height
+    return x0, y0, x0 + columns * width, y0 + rows * height
+
+
+def _polygon(rect: Rect) -> Polygon:
+    x0, y0, x1, y1 = rect
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+
+
+def _blob(centre: tuple[float, float], radii: tuple[float, float], rng: Rng, points: int = 14) -> Polygon:
+    angles = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    radius = 1 + 0.28 * rng.standard_normal(points).clip(-1.5, 1.5)
+    return np.stack(
+        [centre[0] + radii[0] * radius * np.cos(angles), centre[1] + radii[1] * radius * np.sin(angles)], axis=1
+    )
+
+
+def _place(module: Module, size: tuple[float, float], rng: Rng) -> tuple[float, float]:
+    x0, y0, x1, y1 = module.rect
+    margin_x, margin_y = size[0] + FRAME, size[1] + FRAME
+    return (
+        float(rng.uniform(min(x0 + margin_x, (x0 + x1) / 2), max(x1 - margin_x, (x0 + x1) / 2 + 1e-6))),
+        float(rng.uniform(min(y0 + margin_y, (y0 + y1) / 2), max(y1 - margin_y, (y0 + y1) / 2 + 1e-6))),
+    )
+
+
+def _seed(rng: Rng) -> int:
+    return int(rng.integers(1 << 31))
+
+
+def _span(scene: Scene, module: Module, count: int) -> list[Module]:
+    """Return up to `count` neighbours of the same row and level, from `module` rightwards, else leftwards."""
+    line = [other for other in scene.modules if (other.row, other.level) == (module.row, module.level)]
+    start = min(module.column, max(len(line) - count, 0))
+    return line[start : start + count]
+
+
+def _table_of(scene: Scene, module: Module) -> Rect:
+    return scene.tables[module.row]
+
+
+def _hot_spot(
+    module: Module, table: Table, centre: tuple[float, float], radii: tuple[float, float], kelvin: float
+) -> tuple[HeatSource, ...]:
+    """A stain heats what it shades, and the cell around it, driven into reverse, a little."""
+    cell_width, cell_height = _cell(module, table)
+    column = int(np.clip((centre[0] - module.rect[0] - FRAME) / cell_width, 0, table.cells[0] - 1))
+    row = int(np.clip((centre[1] - module.rect[1] - FRAME) / cell_height, 0, table.cells[1] - 1))
+    stain = (centre[0] - radii[0], centre[1] - radii[1], centre[0] + radii[0], centre[1] + radii[1])
+    return HeatSource(stain, kelvin), HeatSource(_cell_rect(module, table, column, row), 0.35 * kelvin)
+
+
+def _grass_tree(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """Vegetation over the lower edge: it hides the glass under it, and the cells half in its shade run hot."""
+    bounds = _table_of(scene, module)
+    lower = bounds[3]
+    width = float(rng.uniform(0.5, 2.4))
+    height = float(rng.uniform(0.18, 0.5))
+    centre_x = float(rng.uniform(module.rect[0], module.rect[2]))
+    left, right = max(centre_x - width / 2, bounds[0]), min(centre_x + width / 2, bounds[2])
+    tufts = [
+        _blob((x, lower - float(rng.uniform(-0.08, 0.5)) * height), (0.16 + 0.1 * rng.random(), height * 0.55), rng)
+        for x in np.arange(left, right, 0.22)
+    ]
+    cell_width, cell_height = _cell(module, table)
+    heat = []
+    for x in np.arange(left, right, cell_width):
+        if rng.random() < 0.8:
+            top = lower - FRAME - cell_height * (1 + int(rng.random() < 0.45))
+            heat.append(HeatSource((float(x), top, float(x + cell_width), lower - FRAME), float(rng.uniform(5, 18))))
+    looks = tuple(Look("leaves", tuft, _seed(rng)) for tuft in tufts)
+    return Defect("grass_tree", tuple(heat), GLASS, bounds, looks, tuple(tufts[::2]))
+
+
+def _facility(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """A pole's or cabinet's shadow across modules; the shaded part of each substring runs hot."""
+    bounds = _table_of(scene, module)
+    slant = float(rng.uniform(-0.8, 0.8))
+    width = float(rng.uniform(0.35, 0.8))
+    top, bottom = bounds[1] + float(rng.uniform(0, 0.4)), bounds[3]
+    x = float(rng.uniform(module.rect[0], module.rect[2]))
+    shadow = np.array([(x, top), (x + width, top), (x + width + slant, bottom), (x + slant, bottom)])
+    object_height = float(rng.uniform(0.3, 0.7))
+    cabinet = (x + slant - 0.1, bottom - 0.25, x + slant + width + 0.1, bottom - 0.25 + object_height)
+    cell_width, cell_height = _cell(module, table)
+    heat = []
+    for y in np.arange(top, bottom - cell_height, cell_height):
+        centre = x + slant * (y - top) / max(bottom - top, 1e-6)
+        reach = float(rng.uniform(0.7, 1.25)) * width
+        heat.append(
+            HeatSource((centre - 0.1, float(y), centre + reach, float(y + cell_height)), float(rng.uniform(4, 11)))
+        )
+    looks = (Look("shadow", shadow, _seed(rng)), Look("cabinet", _polygon(cabinet), _seed(rng)))
+    return Defect("facility", tuple(heat), GLASS * 1.5, bounds, looks, (_polygon(cabinet),))
+
+
+def _dirty(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """A bird dropping or a soil stain on a cell or two."""
+    radii = (float(rng.uniform(0.05, 0.12)), float(rng.uniform(0.05, 0.15)))
+    centre = _place(module, radii, rng)
+    stains = [Look("stain", _blob(centre, radii, rng), _seed(rng))]
+    for _ in range(int(rng.integers(0, 4))):
+        shifted = (centre[0] + float(rng.normal(0, 0.12)), centre[1] + float(rng.normal(0, 0.12)))
+        stains.append(Look("stain", _blob(shifted, (0.02, 0.025), rng, 8), _seed(rng)))
+    heat = _hot_spot(module, table, centre, radii, float(rng.uniform(8, 22)))
+    return Defect("dirty", heat, GLASS, module.rect, tuple(stains))
+
+
+def _dust(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """A film of dust that rain left in the lower corner, or along the lower frame."""
+    width, height = float(rng.uniform(0.22, 0.55)), float(rng.uniform(0.12, 0.28))
+    x = module.rect[0] + FRAME if rng.random() < 0.5 else module.rect[2] - FRAME - width
+    y = module.rect[3] - FRAME - height
+    centre = (x + width / 2, y + height / 2)
+    film = Look("film", _blob(centre, (width / 2, height / 2), rng, 18), _seed(rng))
+    heat = (HeatSource((x, y, x + width, y + height), float(rng.uniform(3.5, 8))),)
+    return Defect("dust", heat, GLASS * 1.4, module.rect, (film,))
+
+
+def _external_damage(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """Broken glass: a star of bright cracks, and irregular heat where cells broke with it."""
+    radius = float(rng.uniform(0.14, 0.3))
+    centre = _place(module, (radius * 0.7, radius * 0.7), rng)
+    star = Look("cracks", _blob(centre, (radius, radius), rng, 16), _seed(rng))
+    heat = [
+        HeatSource((centre[0] - 0.07, centre[1] - 0.07, centre[0] + 0.07, centre[1] + 0.07), float(rng.uniform(9, 24)))
+    ]
+    for _ in range(int(rng.integers(2, 5))):
+        x, y = centre[0] + float(rng.normal(0, 0.45)) * radius, centre[1] + float(rng.normal(0, 0.45)) * radius
+        heat.append(HeatSource((x - 0.05, y - 0.03, x + 0.05, y + 0.03), float(rng.uniform(4, 15))))
+    return Defect("external_damage", tuple(heat), GLASS, module.rect, (star,))
+
+
+def _solar_reflection(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """The sun mirrored by glass: glare in visible light, and a false warm region with soft edges."""
+    bounds = _table_of(scene, module)
+    radii = (float(rng.uniform(0.7, 1.6)), float(rng.uniform(0.5, 1.1)))
+    centre = ((module.rect[0] + module.rect[2]) / 2, (module.rect[1] + module.rect[3]) / 2)
+    glare = Look("glare", _blob(centre, radii, rng, 20), _seed(rng))
+    core = (
+        centre[0] - 0.7 * radii[0],
+        centre[1] - 0.7 * radii[1],
+        centre[0] + 0.7 * radii[0],
+        centre[1] + 0.7 * radii[1],
+    )
+    heat = (HeatSource(core, float(rng.uniform(5, 14))),)
+    return Defect("solar_reflection", heat, 0.22, bounds, (glare,))
+
+
+def _short_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """Shorted strings: one to three modules in a bar whose cells differ like patchwork, warmer below."""
+    modules = _span(scene, module, int(rng.integers(1, 4)))
+    level = float(rng.uniform(1.5, 3.5))
+    heat = []
+    for each in modules:
+        for column in range(table.cells[0]):
+            for row in range(table.cells[1]):
+                lower = row / table.cells[1]
+                kelvin = level + (rng.random() < 0.35) * float(rng.uniform(2, 8)) * (0.6 + 0.8 * lower)
+                heat.append(HeatSource(_cell_rect(each, table, column, row), kelvin))
+    bounds = (modules[0].rect[0], modules[0].rect[1], modules[-1].rect[2], modules[-1].rect[3])
+    return Defect("short_circuit", tuple(heat), GLASS * 0.6, bounds)
+
+
+def _open_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """An open string: all light becomes heat, a few kelvin evenly over a row of modules."""
+    modules = _span(scene, module, int(rng.integers(4, 9)))
+    kelvin = float(rng.uniform(4, 8))
+    heat = tuple(
+        HeatSource((each.rect[0] + FRAME, each.rect[1] + FRAME, each.rect[2] - FRAME, each.rect[3] - FRAME),
+                   kelvin + float(rng.normal(0, 0.25)))
+        for each in modules
+    )  # fmt: skip
+    bounds = (modules[0].rect[0], modules[0].rect[1], modules[-1].rect[2], modules[-1].rect[3])
+    return Defect("open_circuit", heat, GLASS, bounds)
+
+
+def _internal_damage(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """One to three cells that lost contact or have shunts; nothing shows in visible light."""
+    columns, rows = ((1, 1), (1, 1), (2, 1), (1, 2), (1, 3))[int(rng.integers(5))]
+    column = int(rng.integers(table.cells[0] - columns + 1))
+    row = int(rng.integers(table.cells[1] - rows + 1))
+    heat = tuple(
+        HeatSource(_cell_rect(module, table, column + i, row + j), float(rng.uniform(7, 25)))
+        for i in range(columns)
+        for j in range(rows)
+    )
+    return Defect("internal_damage", heat, GLASS, module.rect)
+
+
+def _diode_failure(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """A bypass diode that conducts: one third of the module, along its long side, a few kelvin warm."""
+    third = int(rng.integers(3))
+    if table.cells[1] >= table.cells[0]:
+        columns = table.cells[0] // 3
+        rect = _cell_rect(module, table, third * columns, 0, columns, table.cells[1])
+    else:
+        rows = table.cells[1] // 3
+        rect = _cell_rect(module, table, 0, third * rows, table.cells[0], rows)
+    heat = [HeatSource(rect, float(rng.uniform(4, 9)))]
+    for _ in range(int(rng.integers(0, 4))):  # some cells of a shorted substring stay warmer
+        x, y = float(rng.uniform(rect[0], rect[2] - 0.1)), float(rng.uniform(rect[1], rect[3] - 0.1))
+        heat.append(HeatSource((x, y, min(x + 0.15, rect[2]), min(y + 0.15, rect[3])), float(rng.uniform(1, 3))))
+    return Defect("diode_failure", tuple(heat), GLASS * 0.6, module.rect)
+
+
+_BUILDERS: dict[str, Callable[[Scene, Module, Table, Rng], Defect]] = {
+    "grass_tree": _grass_tree,
+    "facility": _facility,
+    "dirty": _dirty,
+    "dust": _dust,
+    "external_damage": _external_damage,
+    "solar_reflection": _solar_reflection,
+    "short_circuit": _short_circuit,
+    "open_circuit": _open_circuit,
+    "internal_damage": _internal_damage,
+    "diode_failure": _diode_failure,
+}
+
+
+def scaled(defect: Defect, gain: float) -> Defect:
+    """Return the defect with its heat scaled to the weather."""
+    return replace(defect, heat=tuple(HeatSource(source.rect, source.kelvin * gain) for source in defect.heat))
+
+
+def decoys(scene: Scene, table: Table, rng: Rng) -> tuple[Look, ...]:
+    """Return looks without heat: fresh droppings that shade too little, and cables in the gaps."""
+    marks = []
+    for module in scene.modules:
+        if rng.random() < 0.05:
+            radii = (float(rng.uniform(0.015, 0.045)), float(rng.uniform(0.015, 0.05)))
+            marks.append(Look("stain", _blob(_place(module, radii, rng), radii, rng, 9), _seed(rng)))
+    for x0, _, x1, y1 in scene.tables:
+        if rng.random() < 0.3:
+            x = float(rng.uniform(x0, x1))
+            cable = (x, y1 + 0.1, x + float(rng.uniform(2, 6)), y1 + 0.16)
+            marks.append(Look("cable", _polygon(cable), _seed(rng)))
+    return tuple(marks)

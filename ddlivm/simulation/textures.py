@@ -1,0 +1,104 @@
+"""Seeded noise that looks like ground, leaves and sensors; tiles are made once a process and cut."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.simulation.plants import Terrain
+
+Image = npt.NDArray[np.uint8]
+Field = npt.NDArray[np.float32]
+
+TILE = 2048
+"""Side of a tile, pixels."""
+
+_PALETTE: dict[Terrain, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]] = {
+    # main ground, its second tone, and the patches in it
+    "grass": ((104, 120, 62), (138, 134, 78), (176, 166, 148)),
+    "soil": ((128, 112, 88), (150, 134, 104), (96, 108, 64)),
+    "sand": ((196, 174, 140), (212, 194, 162), (172, 150, 118)),
+    "rooftop": ((166, 166, 164), (150, 150, 150), (120, 120, 122)),
+}
+
+
+def octaves(rng: np.random.Generator, side: int, periods: tuple[int, ...]) -> Field:
+    """Return (side, side) wrapping noise of zero mean and unit deviation, each period (pixels) equally strong."""
+    total = np.zeros((side, side), np.float32)
+    for period in periods:
+        count = max(side // period, 1)
+        coarse = rng.standard_normal((count, count)).astype(np.float32)
+        padded = np.pad(coarse, 2, mode="wrap")
+        factor = side // count
+        grown = cv2.resize(padded, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+        total += np.asarray(grown[2 * factor : 2 * factor + side, 2 * factor : 2 * factor + side], np.float32)
+    return (total - total.mean()) / (total.std() + 1e-6)
+
+
+@lru_cache(maxsize=4)
+def ground_tiles(terrain: Terrain, seed: int) -> tuple[Image, Field]:
+    """Return a terrain's visible tile (TILE, TILE, 3) RGB and its thermal tile (TILE / 2, TILE / 2), K around zero.
+
+    Both show the same patches: bare gravel is bright and warm, moist grass dark and cool.
+    """
+    rng = np.random.default_rng([seed, 11])
+    main, second, patch = (np.array(colour, np.float32) for colour in _PALETTE[terrain])
+    half = TILE // 2
+    broad = octaves(rng, half, (256, 128))
+    middle = octaves(rng, half, (32, 16))
+    fine = octaves(rng, half, (8, 4, 2))
+    patches = np.clip((broad - 1.35) * 3, 0, 1)
+    rough = {"grass": 1.0, "soil": 0.7, "sand": 0.35, "rooftop": 0.3}[terrain]
+    thermal = rough * (1.1 * middle + 0.7 * fine) + 0.8 * broad * rough + patches * 5.0
+    blend = np.clip(0.5 + 0.35 * middle + 0.25 * broad, 0, 1)[..., None]
+    colour = main * (1 - blend) + second * blend
+    colour = colour * (1 - patches[..., None]) + (patch + 14 * fine[..., None]) * patches[..., None]
+    grown = cv2.resize(colour, (TILE, TILE), interpolation=cv2.INTER_LINEAR)
+    grain = octaves(rng, TILE, (4, 2)) + 0.8 * rng.standard_normal((TILE, TILE)).astype(np.float32)
+    visible = grown + (rough * 17.0 * grain)[..., None] * np.array([1.0, 1.0, 0.8], np.float32)
+    return np.clip(visible, 0, 255).astype(np.uint8), thermal.astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def noise_tile(seed: int) -> npt.NDArray[np.float32]:
+    """Return (TILE, TILE) white noise of unit deviation."""
+    return np.random.default_rng([seed, 13]).standard_normal((TILE, TILE)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """The same stretch of ground as both cameras' canvases want it.
+
+    Attributes:
+        visible: (h, w, 3) uint8 RGB.
+        thermal: (h', w') float32, K around the ground's temperature.
+    """
+
+    visible: Image
+    thermal: Field
+
+
+def cut_ground(
+    terrain: Terrain, seed: int, visible: tuple[int, int], thermal: tuple[int, int], rng: np.random.Generator
+) -> Ground:
+    """Cut a random place out of a terrain's tiles.
+
+    Args:
+        terrain: which ground.
+        seed: of the site.
+        visible: (h, w) of the visible canvas, at most `TILE` each.
+        thermal: (h', w') of the thermal canvas over the same stretch.
+        rng: of the place.
+    """
+    colour, warmth = ground_tiles(terrain, seed)
+    height, width = (min(side, TILE) for side in visible)
+    top, left = (2 * int(rng.integers((TILE - side) // 2 + 1)) for side in (height, width))
+    flips = tuple(slice(None, None, int(step)) for step in rng.choice((-1, 1), 2))
+    seen = colour[flips][top : top + height, left : left + width]
+    felt = warmth[flips][top // 2 : (top + height) // 2, left // 2 : (left + width) // 2]
+    if (height, width) != visible:
+        seen = np.asarray(cv2.resize(seen, visible[::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+    grown = cv2.resize(np.ascontiguousarray(felt), thermal[::-1], interpolation=cv2.INTER_LINEAR)
+    return Ground(np.array(seen, order="C"), np.asarray(grown, np.float32))
