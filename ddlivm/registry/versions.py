@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,7 +99,11 @@ def _create(client: "MlflowClient", name: str, candidate: Candidate) -> "ModelVe
 
     card = candidate.model.card
     title = f"registration {card.content_hash[:12]}"
-    with mlflow.start_run(experiment_id=experiment_id(client, name), run_name=title) as run:
+    with (
+        warnings.catch_warnings(),
+        mlflow.start_run(experiment_id=experiment_id(client, name), run_name=title) as run,
+    ):
+        warnings.simplefilter("ignore", UserWarning)  # advice to have the signature guessed; it is given
         logged = mlflow.pyfunc.log_model(
             name=ARTIFACT,
             python_model=str(CODE),

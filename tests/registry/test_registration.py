@@ -67,7 +67,7 @@ def test_the_first_model_that_passes_the_floors_is_the_champion_and_a_better_one
         path.name: sha256(path) for path in (better / "model").rglob("*.safetensors")
     }
     assert not [path for path in (tmp_path / "mlruns").rglob("*") if path.suffix in (".pkl", ".pickle")]
-    with pytest.raises(InputError, match="MLflow at .*plants"):
+    with pytest.raises(InputError, match="MLflow at .*alias nobody not found"):
         local_model("models:/plants@nobody")
 
 

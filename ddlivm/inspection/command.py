@@ -1,0 +1,91 @@
+"""The command `ddlivm predict`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ddlivm.errors import InputError
+
+if TYPE_CHECKING:  # images and models are loaded where the work is
+    from ddlivm.inspection.folder import Rejected
+
+PICTURES = "annotated"
+SUMMARY = "summary.json"
+
+
+def predict(folder: Path, model: Path, out: Path, names: str | None, score: float, head: str) -> None:
+    """Inspect a folder of pairs and write what was found.
+
+    Args:
+        folder: raw pairs of one plant.
+        model: a shipped model's directory.
+        out: detections.coco.json, detections.csv, annotated/, report.html and summary.json go here.
+        names: the rule of the files' names, where they follow none of the usual ones.
+        score: detections below it are left out.
+        head: `default`, `select`, or a head's name.
+
+    Raises:
+        InputError: no model, no pair that can be used, or `out` holds something else.
+    """
+    from ddlivm.files import replacing, write_json
+    from ddlivm.inspection.folder import find_pairs
+    from ddlivm.inspection.model import ShippedModel
+
+    _check_out(out, folder)
+    shipped = ShippedModel.load(model)
+    found = find_pairs(folder, names)
+    with replacing(out) as place:
+        (place / PICTURES).mkdir(parents=True)
+        for entry in found.rejected:
+            _say(entry)
+        if not found.pairs:
+            raise InputError(f"{folder}: has no pair that can be used; see the reasons above")
+        print(f"{folder}: {len(found.pairs)} pairs; loading the model", flush=True)
+
+        from ddlivm.data import AlignedPair
+        from ddlivm.evaluation.pictures import write_jpeg
+        from ddlivm.inspection.inspection import InspectedPair
+        from ddlivm.inspection.inspector import Inspector
+        from ddlivm.inspection.pictures import annotate
+        from ddlivm.inspection.report import write_report
+        from ddlivm.inspection.tables import summary, write_coco, write_csv
+
+        inspector = Inspector.load(shipped)
+
+        def draw(pair: InspectedPair, pixels: AlignedPair) -> None:
+            write_jpeg(place / PICTURES / f"{pair.pair.name}.jpg", annotate(pair, pixels))
+
+        inspection = inspector.inspect(found.pairs, score, head, draw, _say).with_rejected(found.rejected)
+        content = summary(inspection, shipped)
+        write_coco(place / "detections.coco.json", inspection)
+        write_csv(place / "detections.csv", inspection)
+        write_json(place / SUMMARY, content)
+        write_report(place, inspection, shipped)
+    _tell(content, out)
+
+
+def _check_out(out: Path, folder: Path) -> None:
+    """Refuse to replace the images themselves, or anything that is no earlier inspection."""
+    target, source = out.resolve(), folder.resolve()
+    if target == source or target in source.parents:
+        raise InputError(f"--out {out}: holds the images themselves; give another folder")
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / SUMMARY).is_file())):
+        raise InputError(f"--out {out}: exists and is no earlier inspection; remove it or give another folder")
+
+
+def _say(entry: "Rejected") -> None:
+    print(f"left out: {entry.reason}", file=sys.stderr, flush=True)
+
+
+def _tell(content: dict[str, Any], out: Path) -> None:
+    types = ", ".join(f"{name} {count}" for name, count in content["by_type"].items()) or "nothing"
+    alignment = content["alignment"]
+    print(
+        f"{content['pairs']} pairs inspected, {len(content['rejected'])} files left out\n"
+        f"{content['detections']} detections with score >= {content['score_threshold']:g}: {types}\n"
+        f"alignment: scale {alignment['scale']:.3f}, offset {alignment['offset'][0]:.1f}, {alignment['offset'][1]:.1f}, "
+        f"confidence {alignment['confidence']:.2f}\n"
+        f"head: {content['head']} ({content['head_choice']})\n"
+        f"report: {out / 'report.html'}",
+        flush=True,
+    )

@@ -1,0 +1,50 @@
+"""A pair with what was found on it: infrared left, the visible image of the same ground right."""
+
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.data import AlignedPair, load_taxonomy
+from ddlivm.evaluation.pictures import BLACK, WHITE, Colour, Image, beside, draw_boxes, paint, to_infrared_frame
+from ddlivm.inspection.inspection import InspectedPair
+
+EXTERNAL: Colour = (0, 200, 60)
+INTERNAL: Colour = (40, 110, 255)
+
+
+def annotate(found: InspectedPair, pixels: AlignedPair) -> Image:
+    """Draw a pair's detections in the raw infrared frame, on both images.
+
+    Returns:
+        (H, 2W + gap, 3) uint8 RGB; types that can be seen in visible light are green, internal ones blue. What the
+        visible camera does not show is white on the right, and has a thin frame around the common ground on the left.
+    """
+    infrared = paint(pixels.raw_infrared.values)
+    visible = to_infrared_frame(pixels.raw_visible, pixels.transform, found.size)
+    infrared = _frame(infrared, np.asarray(found.common, dtype=np.float32))
+    taxonomy, detections = load_taxonomy(), found.detections
+    sides = []
+    for picture in (infrared, visible):
+        drawn = picture
+        for colour, external in ((EXTERNAL, True), (INTERNAL, False)):
+            mask = np.array([taxonomy.types[int(kind)].external == external for kind in detections.classes], dtype=bool)
+            own = detections[mask]
+            labels = [
+                f"{taxonomy.types[int(kind)].label} {score:.2f}"
+                for kind, score in zip(own.classes, own.scores, strict=True)
+            ]
+            drawn = draw_boxes(drawn, own.boxes, labels, colour)
+        sides.append(drawn)
+    return beside(sides)
+
+
+def _frame(picture: Image, common: npt.NDArray[np.float32]) -> Image:
+    height, width = picture.shape[:2]
+    if tuple(common) == (0, 0, width, height):
+        return picture
+    import cv2
+
+    framed = picture.copy()
+    x0, y0, x1, y1 = (round(float(value)) for value in common)
+    for ink, inset in ((BLACK, 1), (WHITE, 0)):
+        cv2.rectangle(framed, (x0 + inset, y0 + inset), (x1 - 1 - inset, y1 - 1 - inset), ink, 1)
+    return framed
