@@ -83,7 +83,7 @@ def _tell(content: dict[str, Any], out: Path) -> None:
     print(
         f"{content['pairs']} pairs inspected, {len(content['rejected'])} files left out\n"
         f"{content['detections']} detections with score >= {content['score_threshold']:g}: {types}\n"
-        f"alignment: scale {alignment['scale']:.3f}, offset {alignment['offset'][0]:.1f}, {alignment['offset'][1]:.1f}, "
+        f"alignment: scale {alignment['scale']:.3f}, offset {alignment['offset'][0]:.1f} {alignment['offset'][1]:.1f}, "
         f"confidence {alignment['confidence']:.2f}\n"
         f"head: {content['head']} ({content['head_choice']})\n"
         f"report: {out / 'report.html'}",

@@ -46,7 +46,6 @@ def mlflow_client() -> Iterator["MlflowClient"]:
     uri = tracking_uri()
     try:
         mlflow.set_tracking_uri(uri)
-        mlflow.set_registry_uri(os.environ.get("MLFLOW_REGISTRY_URI") or uri)
         yield mlflow.MlflowClient()
     except (MlflowException, SQLAlchemyError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
