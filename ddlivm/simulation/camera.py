@@ -14,6 +14,7 @@ from ddlivm.simulation.scene import Rect
 from ddlivm.simulation.textures import TILE, noise_tile
 
 Points = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.float32] | npt.NDArray[np.uint8]
 
 INFRARED_SIZE = (640, 512)
 VISIBLE_SIZE = (1280, 1024)
@@ -50,7 +51,7 @@ class View:
         (x0, y0), (x1, y1) = ground.min(axis=0), ground.max(axis=0)
         return float(x0 - 0.6), float(y0 - 0.6), float(x1 + 0.6), float(y1 + 0.6)
 
-    def expose(self, canvas: npt.NDArray[np.generic], grid: Grid) -> npt.NDArray[np.generic]:
+    def expose(self, canvas: Pixels, grid: Grid) -> Pixels:
         """Resample a canvas into raw pixels."""
         xs, ys = _undistorted_pixels(self.size, self.distortion)
         inverse = np.linalg.inv(self.matrix[:, :2])
@@ -59,11 +60,12 @@ class View:
         shift = (-inverse @ self.matrix[:, 2] - np.array(grid.extent[:2])) * grid.density - 0.5
         map_x = np.float32(linear[0, 0]) * xs + np.float32(linear[0, 1]) * ys + np.float32(shift[0])
         map_y = np.float32(linear[1, 0]) * xs + np.float32(linear[1, 1]) * ys + np.float32(shift[1])
-        return np.asarray(cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        seen = cv2.remap(canvas, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(seen, np.uint8) if canvas.dtype == np.uint8 else np.asarray(seen, np.float32)
 
 
 def infrared_view(resolution: float, heading: float, centre: tuple[float, float], distortion: float) -> View:
-    """Look straight down at `centre` (metres) with `resolution` metres a pixel, the rows turned by `heading` degrees."""
+    """Look straight down at `centre`, metres: `resolution` metres a pixel, the rows turned by `heading` degrees."""
     angle = np.deg2rad(heading)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) / resolution
     shift = np.array(INFRARED_SIZE) / 2 - turn @ np.array(centre)

@@ -115,7 +115,7 @@ def _facility(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
     shadow = np.array([(x, top), (x + width, top), (x + width + slant, bottom), (x + slant, bottom)])
     object_height = float(rng.uniform(0.3, 0.7))
     cabinet = (x + slant - 0.1, bottom - 0.25, x + slant + width + 0.1, bottom - 0.25 + object_height)
-    cell_width, cell_height = _cell(module, table)
+    _, cell_height = _cell(module, table)
     heat = []
     for y in np.arange(top, bottom - cell_height, cell_height):
         centre = x + slant * (y - top) / max(bottom - top, 1e-6)

@@ -31,7 +31,7 @@ def _mask(part: Image, points: npt.NDArray[np.float64], soft: float) -> Mask:
     mask = np.zeros(part.shape[:2], np.uint8)
     cv2.fillPoly(mask, [np.round(points * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
     blurred = cv2.GaussianBlur(mask, (0, 0), soft) if soft > 0 else mask
-    return np.asarray(blurred, np.float32) / 255
+    return np.asarray(blurred, np.float32) / np.float32(255)
 
 
 def _blend(part: Image, colour: npt.ArrayLike, alpha: Mask) -> None:
@@ -72,7 +72,7 @@ def _cracks(part: Image, points: npt.NDArray[np.float64], density: float, rng: R
         cv2.polylines(shade, [line], False, 255, 1, cv2.LINE_AA, 4)
     ring = np.round((centre + 0.55 * (points - centre)) * 16).astype(np.int32)
     cv2.polylines(shade, [ring], True, 170, 1, cv2.LINE_AA, 4)
-    _blend(part, (236, 240, 244), shade.astype(np.float32) / 255)
+    _blend(part, (236, 240, 244), shade.astype(np.float32) / np.float32(255))
 
 
 def _shadow(part: Image, points: npt.NDArray[np.float64], density: float, rng: Rng) -> None:

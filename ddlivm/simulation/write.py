@@ -81,7 +81,7 @@ def _write_pair(job: tuple[PairPlan, Path]) -> _Written:
     return _Written(annotations, panels, truth)
 
 
-def _encode(path: Path, image: npt.NDArray[np.generic], options: list[int]) -> None:
+def _encode(path: Path, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], options: list[int]) -> None:
     if not cv2.imwrite(str(path), image, options):
         raise InputError(f"{path}: cannot be written; is the disk full?")
 

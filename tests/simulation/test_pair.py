@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+
+from ddlivm.data import Transform, load_taxonomy
+from ddlivm.simulation.camera import INFRARED_SIZE, infrared_view, rig_transform, visible_view
+from ddlivm.simulation.defects import make_defect
+from ddlivm.simulation.pair import SimulatedPair, simulate_pair
+from ddlivm.simulation.plants import PLANTS
+from ddlivm.simulation.scene import lay_out
+
+SITE1 = PLANTS[0]
+
+
+@pytest.fixture(scope="module")
+def pair() -> SimulatedPair:
+    return simulate_pair(SITE1, ("internal_damage", "dirty", "diode_failure"), seed=3, texture_seed=1)
+
+
+def test_a_seed_gives_the_same_pair(pair: SimulatedPair) -> None:
+    again = simulate_pair(SITE1, ("internal_damage", "dirty", "diode_failure"), seed=3, texture_seed=1)
+    np.testing.assert_array_equal(pair.infrared, again.infrared)
+    np.testing.assert_array_equal(pair.visible, again.visible)
+    assert pair.transform == again.transform
+
+
+def test_labels_lie_inside_the_frame(pair: SimulatedPair) -> None:
+    assert pair.labels
+    for label in pair.labels:
+        assert (label.polygon >= 0).all()
+        assert (label.polygon <= INFRARED_SIZE).all()
+
+
+def test_a_hot_cell_is_hotter_than_its_surroundings(pair: SimulatedPair) -> None:
+    label = next(label for label in pair.labels if label.kind == "internal_damage")
+    celsius = pair.infrared * 0.01 - 273.15
+    (x0, y0), (x1, y1) = np.floor(label.polygon.min(axis=0)).astype(int), np.ceil(label.polygon.max(axis=0)).astype(int)
+    around = celsius[max(y0 - 12, 0) : y1 + 12, max(x0 - 12, 0) : x1 + 12]
+    assert celsius[y0:y1, x0:x1].max() > np.median(around) + 2
+
+
+def test_both_views_meet_at_the_exact_transform() -> None:
+    transform = rig_transform(SITE1.rig, np.array([0.4, -0.7]))
+    infrared = infrared_view(0.03, 5.0, (2.0, -1.0), 0.0)
+    visible = visible_view(infrared, transform, 0.0)
+    ground = np.random.default_rng(0).uniform(-8, 8, (20, 2))
+    np.testing.assert_allclose(transform.to_visible(infrared.project(ground)), visible.project(ground), atol=1e-9)
+    np.testing.assert_allclose(infrared.project([(2.0, -1.0)])[0], np.array(INFRARED_SIZE) / 2, atol=1e-9)
+    assert isinstance(transform, Transform)
+
+
+def test_panels_are_where_the_modules_are(pair: SimulatedPair) -> None:
+    import cv2
+
+    masks = {}
+    for modality, size in (("infrared", (512, 640)), ("visible", (1024, 1280))):
+        masks[modality] = np.zeros(size, np.uint8)
+        outlines = [np.round(outline).astype(np.int32) for outline in pair.panels[modality]]
+        cv2.fillPoly(masks[modality], outlines, 1)
+    inside = masks["visible"] > 0
+    blueness = pair.visible[..., 2].astype(int) - pair.visible[..., 0]
+    assert blueness[inside].mean() > blueness[~inside].mean() + 30
+    warped = cv2.warpAffine(masks["visible"], pair.transform.matrix, (640, 512), flags=cv2.WARP_INVERSE_MAP)
+    overlap = ((warped > 0) & (masks["infrared"] > 0)).sum() / ((warped > 0) | (masks["infrared"] > 0)).sum()
+    assert overlap > 0.97
+
+
+@pytest.mark.parametrize("kind", load_taxonomy().names)
+def test_every_type_makes_heat_and_only_external_ones_show(kind: str) -> None:
+    rng = np.random.default_rng(5)
+    scene = lay_out(SITE1.table, (-12.0, -9.0, 12.0, 9.0), rng)
+    module = next(m for m in scene.modules if m.level == SITE1.table.levels - 1 and m.column == 3)
+    defect = make_defect(kind, scene, module, SITE1.table, rng)
+    taxonomy = load_taxonomy()
+    assert defect.heat
+    assert all(source.kelvin > 0 for source in defect.heat)
+    assert bool(defect.looks) == taxonomy.types[taxonomy.index(kind)].external
