@@ -61,7 +61,8 @@ def _call(program: str, *arguments: str, **environment: str) -> None:
     try:
         subprocess.run([BINARIES / program, *arguments], check=True, env=os.environ | environment)
     except subprocess.CalledProcessError as error:
-        raise InputError(f"{program} {arguments[0]}: failed (exit status {error.returncode}); see above") from error
+        command = next(word for word in arguments if not word.startswith("-"))
+        raise InputError(f"{program} {command}: failed (exit status {error.returncode}); see above") from error
 
 
 def main() -> int:
