@@ -25,21 +25,22 @@ class Tiles(Section):
     """What is cut from the working images for training.
 
     Attributes:
-        size: (width, height), working infrared pixels, multiples of 32.
+        sizes: (width, height), smallest first, working infrared pixels, multiples of 32; a defect is shown in the
+            smallest that it fits well, and a batch of larger ones has as many fewer.
         per_epoch: tiles in an epoch; 0 for as many as there are pairs.
         defect_share: share of tiles that are placed on a defect, of each type equally often; the rest lie anywhere.
         scale: the range of relative size at which ground is shown, around the native 1.
     """
 
-    size: tuple[int, int]
+    sizes: list[tuple[int, int]] = Field(min_length=1)
     per_epoch: int = Field(ge=0)
     defect_share: float = Field(ge=0, le=1)
     scale: tuple[float, float]
 
-    @field_validator("size")
+    @field_validator("sizes")
     @classmethod
-    def _multiples(cls, value: tuple[int, int]) -> tuple[int, int]:
-        return multiples_of_32(value)
+    def _multiples(cls, value: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [multiples_of_32(size) for size in value]
 
     @field_validator("scale")
     @classmethod

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ddlivm.detector.heads import Truth
 from ddlivm.detector.tensors import infrared_tensor, visible_tensor
-from ddlivm.training.tiles import TileSampler, stack
+from ddlivm.training.tiles import Place, TileSampler, stack
 
 
 @dataclass(frozen=True)
@@ -31,28 +31,34 @@ class Batches:
 
     Args:
         sampler: draws the tiles.
-        size: tiles in a batch; an epoch's last tiles that do not fill one are left out.
+        size: smallest tiles in a batch; of larger ones a batch has so many fewer that its area stays.
     """
 
     def __init__(self, sampler: TileSampler, size: int) -> None:
         self.sampler = sampler
-        self.size = min(size, len(sampler))
+        self.size = size
 
-    def __len__(self) -> int:
-        return len(self.sampler) // self.size
+    def plan(self, epoch: int) -> list[list[tuple[int, Place]]]:
+        """Return an epoch's batches as places with their index in the epoch, each batch of one tile size."""
+        base = self.sampler.tiles.sizes[0]
+        waiting: dict[tuple[int, int], list[tuple[int, Place]]] = {}
+        batches = []
+        for index, place in enumerate(self.sampler.epoch(epoch)):
+            row = waiting.setdefault(place.size, [])
+            row.append((index, place))
+            if len(row) == max(1, self.size * base[0] * base[1] // (place.size[0] * place.size[1])):
+                batches.append(waiting.pop(place.size))
+        return batches + list(waiting.values())
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Yield an epoch's batches."""
-        places = self.sampler.epoch(epoch)
-        for start in range(0, len(self) * self.size, self.size):
-            samples = [
-                self.sampler.tile(place, epoch, start + offset)
-                for offset, place in enumerate(places[start : start + self.size])
-            ]
+    def epoch(self, epoch: int) -> Iterator[tuple[float, Batch]]:
+        """Yield an epoch's batches, each with the share of the epoch that lies before it."""
+        plan = self.plan(epoch)
+        for done, places in enumerate(plan):
+            samples = [self.sampler.tile(place, epoch, index) for index, place in places]
             infrared, visible = stack(samples)
             truth = Truth(
                 tuple(torch.from_numpy(sample.boxes) for sample in samples),
                 tuple(torch.from_numpy(sample.classes) for sample in samples),
-                self.sampler.tiles.size,
+                samples[0].size,
             )
-            yield Batch(infrared_tensor(infrared), visible_tensor(visible), truth)
+            yield done / len(plan), Batch(infrared_tensor(infrared), visible_tensor(visible), truth)

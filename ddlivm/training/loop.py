@@ -56,18 +56,19 @@ def train(task: Task, batches: Batches, epochs: int, schedule: Schedule, seed: i
     """
     path = work / "checkpoint.pt"
     history = _resume(task, path)
-    steps = len(batches) * epochs
-    progress = _Progress(task.name, epochs, len(batches), len(history))
+    progress = _Progress(task.name, epochs, len(history))
     for epoch in range(len(history) + 1, epochs + 1):
         torch.manual_seed(seed * 100_003 + epoch)
         sums: dict[str, Tensor] = {}
-        for index, batch in enumerate(batches.epoch(epoch)):
-            done = (epoch - 1) * len(batches) + index
-            losses = task.step(batch, rate_factor(done, steps, schedule.warm_up))
+        steps = 0
+        for share, batch in batches.epoch(epoch):
+            done = epoch - 1 + share
+            losses = task.step(batch, rate_factor(done / epochs, schedule.warm_up))
             for name, loss in losses.items():
                 sums[name] = sums.get(name, torch.zeros(())) + loss
-            progress.show(epoch, index + 1, sums)
-        history.append({"epoch": epoch} | {name: round(float(v) / len(batches), 5) for name, v in sums.items()})
+            steps += 1
+            progress.show(done, {name: value / steps for name, value in sums.items()})
+        history.append({"epoch": epoch} | {name: round(float(value) / steps, 5) for name, value in sums.items()})
         task.epoch_done(epoch)
         checkpoint.save(path, _state(task, history))
     return history
@@ -101,23 +102,17 @@ def _resume(task: Task, path: Path) -> History:
 class _Progress:
     """Lines on stderr: where training is, how the losses stand, and how long it will take."""
 
-    def __init__(self, name: str, epochs: int, steps: int, skipped: int) -> None:
-        self.name, self.epochs, self.steps, self.skipped = name, epochs, steps, skipped
+    def __init__(self, name: str, epochs: int, first: int) -> None:
+        self.name, self.epochs, self.first = name, epochs, first
         self.started = self.shown = time.monotonic()
 
-    def show(self, epoch: int, step: int, sums: dict[str, Tensor]) -> None:
-        """Print a line when the last is old, or the training done."""
+    def show(self, done: float, means: dict[str, Tensor]) -> None:
+        """Print a line when the last is old; `done` counts epochs, with the current one's share."""
         now = time.monotonic()
-        last = epoch == self.epochs and step == self.steps
-        if now - self.shown < PROGRESS_SECONDS and not last:
+        if now - self.shown < PROGRESS_SECONDS or done <= self.first:
             return
         self.shown = now
-        done = (epoch - 1 - self.skipped) * self.steps + step
-        left = (self.epochs - self.skipped) * self.steps - done
-        means = "  ".join(f"{name} {float(value) / step:.3f}" for name, value in sums.items())
-        eta = (now - self.started) / done * left
-        print(
-            f"{self.name}: epoch {epoch}/{self.epochs} step {step}/{self.steps}  {means}  {eta:.0f} s left",
-            file=sys.stderr,
-            flush=True,
-        )
+        losses = "  ".join(f"{name} {float(value):.3f}" for name, value in means.items())
+        left = (now - self.started) / (done - self.first) * (self.epochs - done)
+        line = f"{self.name}: epoch {int(done) + 1}/{self.epochs}  {losses}  {left:.0f} s left"
+        print(line, file=sys.stderr, flush=True)

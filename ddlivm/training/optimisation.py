@@ -9,19 +9,20 @@ from torch import Tensor, nn
 from ddlivm.errors import InputError
 from ddlivm.parameters.dtft_training import Schedule
 
+FIRST_RATE = 0.02
+"""Share of the peak learning rate that the rise starts from."""
 
-def rate_factor(step: int, steps: int, warm_up: float) -> float:
-    """Return the share of the peak learning rate at a step, from 0: a linear rise, then half a cosine to zero.
+
+def rate_factor(progress: float, warm_up: float) -> float:
+    """Return the share of the peak learning rate: a linear rise, then half a cosine to zero.
 
     Args:
-        step: 0 to `steps` - 1.
-        steps: in all.
-        warm_up: share of the steps that rise.
+        progress: share of the training that is done, 0 to 1.
+        warm_up: share of the training that rises.
     """
-    rising = max(1, round(steps * warm_up))
-    if step < rising:
-        return (step + 1) / rising
-    return 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
+    if progress < warm_up:
+        return FIRST_RATE + (1 - FIRST_RATE) * progress / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
 
 
 class Optimiser:

@@ -19,12 +19,23 @@ GRID = 4
 """Working pixels that tiles are placed on, so that visible tiles begin at whole pixels too (7/4)."""
 
 
+FIT = 0.8
+"""A defect fits a tile well when its sides take no more than this share of the tile's."""
+
+
 @dataclass(frozen=True)
 class Place:
-    """What to cut: a pair, and the box to show or -1 for anywhere."""
+    """What to cut.
+
+    Attributes:
+        pair: which pair.
+        box: which of its boxes to show; -1 for anywhere.
+        size: (width, height) of the tile, working pixels.
+    """
 
     pair: int
     box: int
+    size: tuple[int, int]
 
 
 class TileSampler:
@@ -45,7 +56,7 @@ class TileSampler:
         self.places: dict[int, list[Place]] = {}
         for pair, classes in enumerate(working_set.classes):
             for box, kind in enumerate(classes):
-                self.places.setdefault(int(kind), []).append(Place(pair, box))
+                self.places.setdefault(int(kind), []).append(Place(pair, box, self._size(pair, box)))
 
     def __len__(self) -> int:
         return self.tiles.per_epoch or len(self.working_set)
@@ -62,8 +73,13 @@ class TileSampler:
         anywhere = len(self) - on_defects
         rounds = -(-anywhere // len(self.working_set))
         pairs = [int(pair) for _ in range(rounds) for pair in rng.permutation(len(self.working_set))]
-        chosen += [Place(pair, -1) for pair in pairs[:anywhere]]
+        chosen += [Place(pair, -1, self.tiles.sizes[0]) for pair in pairs[:anywhere]]
         return [chosen[index] for index in rng.permutation(len(chosen))]
+
+    def _size(self, pair: int, box: int) -> tuple[int, int]:
+        x0, y0, x1, y1 = self.working_set.boxes[pair][box]
+        fitting = [size for size in self.tiles.sizes if x1 - x0 <= FIT * size[0] and y1 - y0 <= FIT * size[1]]
+        return fitting[0] if fitting else self.tiles.sizes[-1]
 
     def tile(self, place: Place, epoch: int, index: int) -> Sample:
         """Cut and change one tile; its infrared values are normalised.
@@ -94,12 +110,11 @@ class TileSampler:
 
     def _cut(self, place: Place, variant: int, rng: np.random.Generator) -> Sample:
         data = self.working_set
-        width, height = self.tiles.size
+        width, height = place.size
         low, high = np.log(self.tiles.scale)
         scale = float(np.exp(rng.uniform(low, high)))
         region = [
-            min(GRID * round(side / scale / GRID), limit)
-            for side, limit in zip(self.tiles.size, data.size, strict=True)
+            min(GRID * round(side / scale / GRID), limit) for side, limit in zip(place.size, data.size, strict=True)
         ]
         boxes = data.boxes[place.pair]
         focus = boxes[place.box] if place.box >= 0 else None

@@ -36,13 +36,10 @@ class Line:
 
 
 class Points:
-    def __len__(self):
-        return 3
-
     def epoch(self, epoch):
         generator = torch.Generator().manual_seed(epoch)
-        for _ in range(3):
-            yield torch.rand(4, 2, generator=generator)
+        for step in range(3):
+            yield step / 3, torch.rand(4, 2, generator=generator)
 
 
 def run(task, folder):

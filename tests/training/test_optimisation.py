@@ -9,11 +9,12 @@ from ddlivm.training.optimisation import Optimiser, rate_factor
 
 
 def test_rate_rises_linearly_then_falls_as_a_cosine():
-    factors = [rate_factor(step, 100, 0.1) for step in range(100)]
-    assert factors[:10] == pytest.approx([step / 10 for step in range(1, 11)])
-    assert factors[55] == pytest.approx(0.5 * (1 + math.cos(math.pi * 45 / 90)))
-    assert factors[99] < 0.001
-    assert rate_factor(0, 1, 0.0) == 1
+    factors = [rate_factor(step / 100, 0.1) for step in range(101)]
+    assert factors[:11] == pytest.approx([0.02 + 0.098 * step for step in range(11)])
+    assert factors[40] == pytest.approx(0.5 * (1 + math.cos(math.pi / 3)))
+    assert factors[55] == pytest.approx(0.5)
+    assert factors[100] == pytest.approx(0)
+    assert rate_factor(0, 0.0) == 1
 
 
 def schedule(**changes):

@@ -29,7 +29,7 @@ def coordinates():
 
 
 def tiles(**changes):
-    return Tiles(**({"size": (96, 64), "per_epoch": 60, "defect_share": 0.8, "scale": (0.8, 1.25)} | changes))
+    return Tiles(**({"sizes": [(96, 64)], "per_epoch": 60, "defect_share": 0.8, "scale": (0.8, 1.25)} | changes))
 
 
 def test_types_are_shown_equally_often_and_epochs_differ():
@@ -48,7 +48,7 @@ def test_types_are_shown_equally_often_and_epochs_differ():
 @given(st.integers(0, 10_000), st.integers(0, 2), st.sampled_from([(1.0, 1.0), (0.5, 2.0)]))
 def test_both_modalities_and_the_boxes_show_the_same_ground(index, box, scale):
     sampler = TileSampler(coordinates(), tiles(scale=scale), NEVER, seed=0)
-    sample = sampler.tile(Place(0, box), 1, index)
+    sample = sampler.tile(Place(0, box, (96, 64)), 1, index)
     assert sample.infrared.shape == (64, 96)
     assert sample.visible.shape == (112, 168, 3)
     columns = ((sample.infrared * 0.2 + 0.425) - 0.5) * 40 * 16
@@ -67,19 +67,19 @@ def test_both_modalities_and_the_boxes_show_the_same_ground(index, box, scale):
 def test_a_tile_depends_on_its_seed_epoch_and_index_only():
     always = Augmentation(diffused=1, altitude=0.5, noise=1, cutout=1, radiometry=1)
     sampler, other = (TileSampler(coordinates(), tiles(), always, seed=0) for _ in range(2))
-    sampler.tile(Place(1, 0), 1, 1)
-    first, second = (which.tile(Place(0, 1), 2, 5) for which in (sampler, other))
+    sampler.tile(Place(1, 0, (96, 64)), 1, 1)
+    first, second = (which.tile(Place(0, 1, (96, 64)), 2, 5) for which in (sampler, other))
     assert np.array_equal(first.infrared, second.infrared)
     assert np.array_equal(first.visible, second.visible)
     assert np.array_equal(first.boxes, second.boxes)
-    assert not np.array_equal(first.infrared, sampler.tile(Place(0, 1), 3, 5).infrared)
+    assert not np.array_equal(first.infrared, sampler.tile(Place(0, 1, (96, 64)), 3, 5).infrared)
 
 
 def test_a_lower_flight_keeps_the_defect_in_view():
     lower = NEVER.model_copy(update={"altitude": 1.0})
     sampler = TileSampler(coordinates(), tiles(scale=(1.0, 1.0)), lower, seed=0)
     for index in range(20):
-        sample = sampler.tile(Place(1, 0), 1, index)
+        sample = sampler.tile(Place(1, 0, (96, 64)), 1, index)
         assert 7 in sample.classes
         sides = sample.boxes[0, 2:] - sample.boxes[0, :2]
         assert sides.max() in (pytest.approx(16, abs=0.1), pytest.approx(24, abs=0.1), pytest.approx(14, abs=6))
