@@ -6,7 +6,7 @@ JOBS ?= 1
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format lock golden readmes benchmarks clean
+.PHONY: help setup demo test lint types format lock data golden readmes benchmarks clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,6 +43,9 @@ format: setup ## Format, and fix what can be fixed
 lock: setup ## Resolve pyproject.toml into requirements.lock again
 	$(BIN)/uv pip compile pyproject.toml --extra dev --python $(BIN)/python \
 		--no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+
+data: setup ## Simulate the demo's data anew and let data.dvc name it
+	$(BIN)/python -m pipelines.demo_data
 
 golden: setup ## Compile the Kubeflow pipeline into the copy that the tests compare with
 	$(BIN)/python -m pipelines.retrain --out tests/pipelines/golden/retrain.yaml

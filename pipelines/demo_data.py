@@ -1,4 +1,7 @@
-"""The demo's data: simulated where it is missing, and git's record of it left as it is."""
+"""The demo's data: simulated where it is missing, and git's record of it left as it is.
+
+`python -m pipelines.demo_data` renews that record, after a change of the simulation or of its parameters.
+"""
 
 import shutil
 import subprocess
@@ -7,7 +10,7 @@ from pathlib import Path
 
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, read_yaml, write_json
-from ddlivm.parameters import Simulation
+from ddlivm.parameters import Simulation, load_parameters
 
 BINARIES = Path(sys.executable).parent
 DATA = Path("data")
@@ -39,10 +42,7 @@ def prepare_data(parameters: Simulation, sites: int) -> None:
         if _is_as_recorded():
             write_json(RECORD, wanted)
             return
-        shutil.rmtree(PREVIOUS, ignore_errors=True)
-        PREVIOUS.parent.mkdir(exist_ok=True)
-        DATA.rename(PREVIOUS)
-        print(f"{DATA}/: is of another simulation; moved to {PREVIOUS}/", flush=True)
+        _put_aside()
     _simulate(parameters, sites)
     if not _is_as_recorded():
         print(
@@ -51,6 +51,27 @@ def prepare_data(parameters: Simulation, sites: int) -> None:
             flush=True,
         )
     write_json(RECORD, wanted)
+
+
+def record(parameters: Simulation, sites: int) -> None:
+    """Simulate anew, and let data.dvc name what comes out.
+
+    Raises:
+        InputError: `data/` was not simulated, or the simulation failed.
+    """
+    if DATA.exists():
+        if not _simulated():
+            raise InputError(f"{DATA}: is not simulated; record your own data with: dvc add {DATA}")
+        _put_aside()
+    _simulate(parameters, sites)
+    subprocess.run([str(BINARIES / "dvc"), "add", "--quiet", str(DATA)], check=True)
+
+
+def _put_aside() -> None:
+    shutil.rmtree(PREVIOUS, ignore_errors=True)
+    PREVIOUS.parent.mkdir(exist_ok=True)
+    DATA.rename(PREVIOUS)
+    print(f"{DATA}/: is of another simulation; moved to {PREVIOUS}/", flush=True)
 
 
 def _pointer() -> str:
@@ -73,3 +94,11 @@ def _simulate(parameters: Simulation, sites: int) -> None:
     command += ["--seed", str(parameters.seed), "--out", str(DATA)]
     if subprocess.run(command, check=False).returncode != 0:
         raise InputError(f"{DATA}: the simulation failed; see above")
+
+
+if __name__ == "__main__":
+    given = load_parameters(Path("params.yaml"))
+    try:
+        record(given.simulation, len(given.sites))
+    except InputError as error:
+        sys.exit(f"demo_data: {error}")

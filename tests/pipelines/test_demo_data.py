@@ -13,7 +13,8 @@ mkdir "$9"
 printf -- '- {id: site1, simulated: true}\\n' > "$9/sites.yaml"
 printf -- 'seed %s' "$7" > "$9/image"
 """
-STATUS = """#!/bin/sh
+DVC = """#!/bin/sh
+if test "$1" = add; then cp data/image recorded; exit; fi
 test "$(cat data/image)" = "$(cat recorded)"
 """
 
@@ -22,7 +23,7 @@ test "$(cat data/image)" = "$(cat recorded)"
 def folder(tmp_path, monkeypatch):
     """A working directory with a simulator and a DVC that compares `data/image` with `recorded`."""
     monkeypatch.chdir(tmp_path)
-    for name, script in (("ddlivm", SIMULATE), ("dvc", STATUS)):
+    for name, script in (("ddlivm", SIMULATE), ("dvc", DVC)):
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setattr(demo_data, "BINARIES", tmp_path)
@@ -83,3 +84,16 @@ def test_a_simulation_that_fails_stops_the_demo(folder):
     (folder / "refuse").touch()
     with pytest.raises(InputError, match="the simulation failed"):
         demo_data.prepare_data(SIMULATION, 9)
+
+
+def test_recording_simulates_anew_and_names_what_came_out(folder):
+    demo_data.prepare_data(SIMULATION, 9)
+    demo_data.record(Simulation(pairs=18, seed=8), 9)
+    assert (folder / "recorded").read_text() == "seed 8"
+    assert (folder / "build/previous_data/image").read_text() == "seed 7"
+
+
+def test_ones_own_data_is_not_recorded_as_simulated(folder):
+    (folder / "data").mkdir()
+    with pytest.raises(InputError, match="is not simulated"):
+        demo_data.record(SIMULATION, 9)
