@@ -70,13 +70,13 @@ def predict(
 @app.command()
 def track(
     build: Annotated[Path, typer.Option(help="Folder of the stages' outputs.")] = Path("build"),
-    reports: Annotated[Path, typer.Option(help="Folder with the report.")] = Path("reports"),
+    params: Annotated[Path, typer.Option(help="The run's parameters.")] = Path("params.yaml"),
     experiment: Annotated[str, typer.Option(help="The MLflow experiment.")] = "ddlivm",
 ) -> None:
     """Log a pipeline run to MLflow, from the files that it wrote; the same files are logged once."""
     from ddlivm.registry.command import track as work
 
-    work(build, reports, experiment)
+    work(build, params, experiment)
 
 
 def main() -> None:

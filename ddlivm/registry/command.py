@@ -7,11 +7,11 @@ from ddlivm.errors import InputError
 REGISTRY = "models:/"
 
 
-def track(build: Path, reports: Path, experiment: str) -> None:
+def track(build: Path, params: Path, experiment: str) -> None:
     """Log the run's files to MLflow, once."""
     from ddlivm.registry.tracking import track_run
 
-    print(track_run(build, reports, experiment), flush=True)
+    print(track_run(build, params, experiment), flush=True)
 
 
 def local_model(address: str) -> Path:

@@ -67,7 +67,7 @@ def test_the_first_model_that_passes_the_floors_is_the_champion_and_a_better_one
         path.name: sha256(path) for path in (better / "model").rglob("*.safetensors")
     }
     assert not [path for path in (tmp_path / "mlruns").rglob("*") if path.suffix in (".pkl", ".pickle")]
-    with pytest.raises(InputError, match="MLflow at .*alias nobody not found"):
+    with pytest.raises(InputError, match=r"MLflow at .*alias nobody not found"):
         local_model("models:/plants@nobody")
 
 
@@ -88,7 +88,7 @@ def test_the_fold_that_ships_must_be_among_the_figures(tmp_path: Path):
 
 def test_a_server_that_refuses_is_one_line_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "mlflow.db").write_text("no database at all, but long enough to be taken for one" * 40)
-    with pytest.raises(InputError, match="MLflow at sqlite.*check MLFLOW_TRACKING_URI") as caught:
+    with pytest.raises(InputError, match=r"MLflow at sqlite.*check MLFLOW_TRACKING_URI") as caught:
         make_parts(tmp_path / "one").register(tmp_path / "a" / "registration")
     assert "\n" not in str(caught.value)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://somebody:secret@tracking.example:5000/api")

@@ -1,0 +1,105 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ddlivm.errors import InputError
+from ddlivm.files import read_json, read_yaml, write_json
+from ddlivm.registry.store import mlflow_client
+from ddlivm.registry.tracking import track_run
+from tests.registry.parts import make_parts
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A build folder with the fold `all`, and MLflow in a file."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    parts = make_parts(tmp_path / "parts").folder
+    folder = tmp_path / "build"
+    for part in ("segmenter", "encoders", "bank", "selection"):
+        shutil.copytree(parts / part, folder / part / "all")
+        write_json(folder / part / "all.provenance.json", {"seconds": 1.5, "peak_memory_bytes": 7, "git": "abc"})
+    shutil.copytree(parts / "figures", folder / "figures")
+    shutil.copytree(parts / "series", folder / "series")
+    (folder / "report").mkdir()
+    write_json(
+        folder / "report" / "summary.json", {"accuracy": 0.7, "simulated": True, "sites": {"site3": {"map40": 0.5}}}
+    )
+    content = read_yaml(ROOT / "params.yaml")
+    write_json(tmp_path / "params.yaml", content | {"folds": ["site3", "all"]})
+    return folder
+
+
+def test_a_run_is_logged_whole_and_once_from_its_files(build: Path):
+    params = build.parent / "params.yaml"
+    first = track_run(build, params, "plants")
+    before = {path: path.stat().st_mtime_ns for path in build.rglob("*")}
+    assert "logged before" in track_run(build, params, "plants")
+    assert {path: path.stat().st_mtime_ns for path in build.rglob("*")} == before
+
+    with mlflow_client() as client:
+        place = client.get_experiment_by_name("plants").experiment_id
+        runs = {run.info.run_name: run for run in client.search_runs([place], max_results=100)}
+        losses = client.get_metric_history(runs["dtft_training all"].info.run_id, "loss")
+        logged = [entry.path for entry in client.list_artifacts(runs["cross_domain_evaluation all"].info.run_id)]
+    (top,) = [run for name, run in runs.items() if name.startswith("pipeline")]
+    assert top.info.run_id in first
+    assert top.data.metrics == {"accuracy": 0.7, "sites.site3.map40": 0.5}
+    assert top.data.params["profile"] == "demo"
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    # Nothing is logged of a fold or a site that this run did not have.
+    assert set(runs) - {top.info.run_name} == {
+        "hstd_augmentation site1", "hstd_augmentation site2", "hstd_augmentation site3",
+        "fold all", "background_removal all", "dtft_training all", "head_checkpointing all", "head_selection all",
+        "cross_domain_evaluation all", "fold site3", "cross_domain_evaluation site3", "report",
+    }  # fmt: skip
+    parents = {name: run.data.tags.get("mlflow.parentRunId") for name, run in runs.items()}
+    assert parents["dtft_training all"] == runs["fold all"].info.run_id
+    assert parents["fold all"] == parents["hstd_augmentation site1"] == top.info.run_id
+    assert [(metric.step, metric.value) for metric in losses] == [(1, 0.5), (2, 0.25)]
+    assert runs["dtft_training all"].data.metrics["seconds"] == 1.5
+    assert runs["dtft_training all"].data.params["working_size"] == "[640, 512]"
+    assert runs["dtft_training all"].data.tags["ddlivm.git"] == "abc"
+    assert runs["fold all"].data.metrics["selected.map40"] == 0.5
+    assert logged == ["figures.json"]
+
+
+def test_other_content_is_another_run_and_other_timings_are_not(build: Path):
+    params = build.parent / "params.yaml"
+    track_run(build, params, "plants")
+    path = build / "encoders" / "all.provenance.json"
+    write_json(path, read_json(path) | {"seconds": 99})
+    assert "logged before" in track_run(build, params, "plants")
+    write_json(build / "bank" / "all" / "history.json", [{"epoch": 1, "loss": 0.125}])
+    assert "logged before" not in track_run(build, params, "plants")
+
+
+def test_a_run_that_was_killed_half_way_is_logged_again(build: Path, monkeypatch: pytest.MonkeyPatch):
+    params = build.parent / "params.yaml"
+    from mlflow import MlflowClient
+
+    whole = MlflowClient.log_artifact
+
+    def killed(self: MlflowClient, run_id: str, path: str, place: str | None = None) -> None:
+        if Path(path).name == "selection.json":
+            raise KeyboardInterrupt
+        whole(self, run_id, path, place)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(MlflowClient, "log_artifact", killed)
+        track_run(build, params, "plants")
+    track_run(build, params, "plants")
+    with mlflow_client() as client:
+        place = client.get_experiment_by_name("plants").experiment_id
+        names = [run.info.run_name for run in client.search_runs([place], max_results=100)]
+    assert len(names) == len(set(names)) == 13
+
+
+def test_nothing_to_log_and_a_damaged_history_are_one_line(build: Path, tmp_path: Path):
+    with pytest.raises(InputError, match="has no stage's output yet"):
+        track_run(tmp_path / "nowhere", build.parent / "params.yaml", "plants")
+    write_json(build / "bank" / "all" / "history.json", [{"loss": 0.125}])
+    with pytest.raises(InputError, match=r"history\.json: is no training history"):
+        track_run(build, build.parent / "params.yaml", "plants")
