@@ -97,8 +97,8 @@ def _simulate(parameters: Simulation, sites: int) -> None:
 
 
 if __name__ == "__main__":
-    given = load_parameters(Path("params.yaml"))
     try:
+        given = load_parameters(Path("params.yaml"))
         record(given.simulation, len(given.sites))
     except InputError as error:
         sys.exit(f"demo_data: {error}")
