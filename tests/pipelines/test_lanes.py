@@ -93,3 +93,10 @@ def test_no_documentation_is_watched():
     watched = {dep for entry in dvc_stages() for dep in entry.deps}
     assert not any(dep.endswith(".md") or dep.startswith(("docs", "tests", "README")) for dep in watched)
     assert not list((ROOT / "ddlivm").rglob("*.md"))
+
+
+def test_the_plots_of_every_fold_are_declared():
+    declared = {path for entry in read_yaml(ROOT / "dvc.yaml")["plots"] for path in entry}
+    folds = load_parameters(ROOT / "params.yaml").folds
+    names = ("pr", "training", "selection")
+    assert declared == {f"build/report/plots/{name}_{fold}.csv" for name in names for fold in folds}
