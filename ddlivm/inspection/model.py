@@ -177,14 +177,11 @@ def _read_card(path: Path) -> ModelCard:
         raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}; is this a model?") from error
     if card.classes != load_taxonomy().names:
         raise InputError(f"{path}: its classes {', '.join(card.classes)} are not the taxonomy's; train the model again")
-    outside = [name for name in card.files if Path(name).is_absolute() or Path(name).parts[:1] not in _parts()]
+    outside = [name for name in card.files if name.split("/")[0] not in PARTS or ".." in Path(name).parts]
+    outside += [site for site in card.sources if Path(site).name != site or site == ".."]
     if outside:
         raise InputError(f"{path}: lists {outside[0]!r}, which is no part of a model; get the model again")
     return card
-
-
-def _parts() -> set[tuple[str, ...]]:
-    return {(part,) for part in PARTS}
 
 
 def _check(path: Path, digest: str) -> None:
