@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # what is heavier than argparse is imported after `--help` ha
     from components.executor import ExecutorInput
 
 BAD_INPUT = 2
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 Work = Callable[[Run], None]
 
 
