@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 ALIGNMENT = Alignment(method="paper", erosion=5, minimum_area=0.01, candidate_widths=3)
 """The paper's."""
-SELECTION = HeadSelection(window=50, score_threshold=0.3, maximum_pairs=16, resamples=1000, sam_checkpoint=None, seed=0)
+SELECTION = HeadSelection(
+    window=50, score_threshold=0.3, maximum_pairs=16, resamples=1000, sam_checkpoint=None, threads=2, seed=0
+)
 """The paper's, on so many pairs that a choice takes a minute or two on two cores."""
 DEFAULT, SELECT = "default", "select"
 Masks = tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32]]
