@@ -50,7 +50,9 @@ def validate(
 def predict(
     folder: Annotated[Path, typer.Argument(help="Raw pairs of one plant.")],
     model: Annotated[str, typer.Option(help="A model's directory, or models:/NAME@ALIAS of the registry.")],
-    out: Annotated[Path, typer.Option(help="Folder for the detections and the report; replaced if it exists.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the detections and the report; an earlier inspection there is replaced.")
+    ],
     names: Annotated[
         str | None,
         typer.Option(help='How files are named, e.g. "{id}_IR.jpg,{id}_RGB.jpg": infrared, then visible.'),

@@ -40,7 +40,8 @@ def write_csv(path: Path, inspection: Inspection) -> None:
 
 def write_coco(path: Path, inspection: Inspection) -> None:
     """Write a COCO data set whose annotations carry scores; boxes are xywh raw infrared pixels."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for image_id, entry in enumerate(inspection.pairs, start=1):
         image: dict[str, Any] = {
             "id": image_id,

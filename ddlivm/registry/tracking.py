@@ -93,8 +93,9 @@ class _Logger:
         from mlflow.entities import Metric as LoggedMetric
         from mlflow.entities import Param
 
-        for part in _parts([Param(name, text) for name, text in parameters.items()], PARAMETERS_AT_ONCE):
-            self._client.log_batch(identifier, params=part)
+        texts = [Param(name, text) for name, text in parameters.items()]
+        for some in _parts(texts, PARAMETERS_AT_ONCE):
+            self._client.log_batch(identifier, params=some)
         values = [LoggedMetric(metric.name, metric.value, self._now, metric.step) for metric in metrics]
         for part in _parts(values, METRICS_AT_ONCE):
             self._client.log_batch(identifier, metrics=part)

@@ -51,7 +51,7 @@ class Brightness:
 
 
 def known_transform(masks: Iterable[Masks]) -> tuple[PairAlignment, Mapping[str, PairAlignment]]:
-    pairs = {}
+    pairs: dict[str, PairAlignment] = {}
     for name, infrared, visible in masks:
         assert infrared.shape == SIZE[::-1]
         assert visible.shape == VISIBLE_SIZE[::-1]

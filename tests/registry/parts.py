@@ -111,7 +111,7 @@ def make_parts(folder: Path, weight: float = 1.0, **values: float) -> Parts:
         save_file({"excess": np.zeros(0, np.int16), "mask": np.zeros(0, np.uint8)}, series / "defects.safetensors")
     (folder / "selection").mkdir()
     write_json(folder / "selection" / "selection.json", _plain(SCORES))
-    for one in (figures("site3", ("site3",)), figures(**values)):
+    for one in (figures("site3", ("site3",)), figures(**values)):  # type: ignore[arg-type]
         (folder / "figures" / one.fold).mkdir(parents=True)
         one.save(folder / "figures" / one.fold)
     return Parts(folder)

@@ -5,7 +5,7 @@ import pytest
 
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, read_yaml, write_json
-from ddlivm.registry.store import mlflow_client
+from ddlivm.registry.store import experiment_id, mlflow_client
 from ddlivm.registry.tracking import track_run
 from tests.registry.parts import make_parts
 
@@ -40,7 +40,7 @@ def test_a_run_is_logged_whole_and_once_from_its_files(build: Path):
     assert {path: path.stat().st_mtime_ns for path in build.rglob("*")} == before
 
     with mlflow_client() as client:
-        place = client.get_experiment_by_name("plants").experiment_id
+        place = experiment_id(client, "plants")
         runs = {run.info.run_name: run for run in client.search_runs([place], max_results=100)}
         losses = client.get_metric_history(runs["dtft_training all"].info.run_id, "loss")
         logged = [entry.path for entry in client.list_artifacts(runs["cross_domain_evaluation all"].info.run_id)]
@@ -92,7 +92,7 @@ def test_a_run_that_was_killed_half_way_is_logged_again(build: Path, monkeypatch
         track_run(build, params, "plants")
     track_run(build, params, "plants")
     with mlflow_client() as client:
-        place = client.get_experiment_by_name("plants").experiment_id
+        place = experiment_id(client, "plants")
         names = [run.info.run_name for run in client.search_runs([place], max_results=100)]
     assert len(names) == len(set(names)) == 13
 
