@@ -1,0 +1,58 @@
+"""Changes that a segmenter must not mind: other cameras, days, grounds and heights."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.segmentation.images import standardise
+
+Field = npt.NDArray[np.float32]
+
+
+def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) -> tuple[Field, Field]:
+    """Change one training image and its mask.
+
+    Args:
+        image: (h, w, 3) float32, standardised.
+        mask: (h, w) float32 in [0, 1].
+        infrared: whether it is infrared; panels may then be colder than the ground, or warmer.
+        rng: of the draws.
+    """
+    image, mask = _move(image, mask, rng)
+    if infrared:
+        if rng.random() < 0.35:
+            image = -image
+    else:
+        balance = np.exp(rng.normal(0, 0.25, 3)).astype(np.float32)
+        mix = np.eye(3, dtype=np.float32) + rng.normal(0, 0.12, (3, 3)).astype(np.float32)
+        image = (image * balance) @ mix
+        if rng.random() < 0.2:
+            image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
+    image = np.sign(image) * np.abs(image) ** np.float32(np.exp(rng.normal(0, 0.25)))
+    height, width = mask.shape
+    light = cv2.resize(rng.standard_normal((3, 4)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    image = image + np.float32(0.35 * rng.random()) * np.asarray(light)[..., None]
+    if rng.random() < 0.4:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.6))))
+    # Grass, gravel and sand differ between plants more than panels do: coarse grain of a random size over all.
+    period = int(rng.integers(1, 6))
+    grain = rng.standard_normal((height // period + 1, width // period + 1)).astype(np.float32)
+    grown = np.asarray(cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR))
+    image = image + np.float32(0.5 * rng.random() ** 2) * grown[..., None]
+    return standardise(image.astype(np.float32)), mask
+
+
+def _move(image: Field, mask: Field, rng: np.random.Generator) -> tuple[Field, Field]:
+    """Turn, scale, shift and mirror both alike."""
+    height, width = mask.shape
+    angle = float(rng.normal(0, 12)) + (90.0 if rng.random() < 0.15 else 0.0)
+    scale = float(np.exp(rng.uniform(-0.25, 0.6)))
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
+    matrix[:, 2] += rng.uniform(-0.15, 0.15, 2) * (width, height)
+    if rng.random() < 0.5:
+        matrix[0] = -matrix[0] + np.array([0, 0, width])
+    options = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT_101}
+    moved = cv2.warpAffine(image, matrix, (width, height), **options)
+    return np.asarray(moved, np.float32), np.asarray(
+        cv2.warpAffine(mask, matrix, (width, height), **options), np.float32
+    )
