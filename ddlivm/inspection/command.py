@@ -1,6 +1,7 @@
 """The command `ddlivm predict`."""
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,8 @@ def predict(folder: Path, model: Path, out: Path, names: str | None, score: floa
         from ddlivm.inspection.report import write_report
         from ddlivm.inspection.tables import summary, write_coco, write_csv
 
+        # PyTorch's advice to mmdet's authors is of no use to an inspector.
+        warnings.filterwarnings("ignore", message="torch.meshgrid", category=UserWarning)
         inspector = Inspector.load(shipped)
 
         def draw(pair: InspectedPair, pixels: AlignedPair) -> None:
