@@ -68,7 +68,7 @@ def _decode(path: Path, flags: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.ui
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if not data:
         raise InputError(f"{path}: is empty (0 bytes); copy it from the camera again")
-    if data[:2] == b"\xff\xd8" and b"\xff\xd9" not in data[-(1 << 16) :]:
+    if data[:2] == b"\xff\xd8" and _is_cut(data):
         # Decoders fill the missing half with grey, and a detector would report on it.
         raise InputError(f"{path}: is a truncated JPEG (no end marker); copy it from the camera again")
     try:
@@ -84,3 +84,19 @@ def _decode(path: Path, flags: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.ui
     if pixels.dtype == np.uint16:
         return np.asarray(pixels, dtype=np.uint16)
     raise InputError(f"{path}: has {pixels.dtype} pixels; 8-bit or 16-bit expected")
+
+
+def _is_cut(data: bytes) -> bool:
+    """Return whether a JPEG ends before its picture does.
+
+    Headers are stepped over by their length, since the thumbnail within one has an end marker of its own.
+    """
+    start = 2
+    while start + 4 <= len(data) and data[start] == 0xFF:
+        if data[start + 1] == 0xFF:  # a fill byte
+            start += 1
+            continue
+        if data[start + 1] == 0xDA:  # the picture begins; within it 0xFF 0xD9 can only be the end
+            return data.find(b"\xff\xd9", start) < 0
+        start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    return start + 4 > len(data)
