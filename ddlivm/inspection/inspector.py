@@ -1,8 +1,9 @@
-"""Inspect the pairs of one plant: segment, align, choose a head, detect."""
+"""Inspect the pairs of one plant: read, align, choose a head, detect."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,30 +14,20 @@ from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.inspection import HeadChoice, InspectedPair, Inspection
 from ddlivm.inspection.model import ShippedModel
 from ddlivm.inspection.place import read_place
-from ddlivm.parameters import Alignment, HeadSelection
+from ddlivm.inspection.settings import load_settings
 
 if TYPE_CHECKING:
     from ddlivm.augmentation.source_defects import SourceDefects
+    from ddlivm.segmentation import Segmenter
     from ddlivm.selection.examination import HeadBank
 
-ALIGNMENT = Alignment(method="paper", erosion=5, minimum_area=0.01, candidate_widths=3)
-"""The paper's."""
-SELECTION = HeadSelection(
-    window=50, score_threshold=0.3, maximum_pairs=16, resamples=1000, sam_checkpoint=None, threads=2, seed=0
-)
-"""The paper's, on so many pairs that a choice takes a minute or two on two cores."""
+Image = TypeVar("Image", npt.NDArray[np.float32], npt.NDArray[np.uint8])
+NONE_LEFT = "no pair could be used; see the reasons above"
 DEFAULT, SELECT = "default", "select"
-Masks = tuple[str, npt.NDArray[np.float32], npt.NDArray[np.float32]]
-"""A pair's name, and the panels' probability in its raw infrared and raw visible image, each (H, W)."""
-Aligner = Callable[[Iterable[Masks]], tuple[PairAlignment, Mapping[str, PairAlignment]]]
+Images = tuple[str, npt.NDArray[np.float32], npt.NDArray[np.uint8]]
+"""A pair's name, its raw infrared image (H, W), °C or grey levels, and its raw visible image (H, W, 3) RGB."""
+Aligner = Callable[[Iterable[Images]], tuple[PairAlignment, Mapping[str, PairAlignment]]]
 Sink = Callable[[InspectedPair, AlignedPair], None]
-
-
-class PanelSegmenter(Protocol):
-    """What an inspection needs of `ddlivm.segmentation`'s segmenter."""
-
-    def panel_probability(self, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Return (H, W) in [0, 1] for an infrared (H, W) or a visible (H, W, 3) image."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +35,12 @@ class Inspector:
     """A loaded model.
 
     Attributes:
-        segmenter: finds panels.
         align: finds the transforms of one plant's pairs.
         detector: the encoders and heads.
         default: the head that is used unless another is asked for.
         source_defects: loads what is pasted to select a head.
     """
 
-    segmenter: PanelSegmenter
     align: Aligner
     detector: "HeadBank"
     default: str
@@ -64,14 +53,12 @@ class Inspector:
         Raises:
             InputError: a file is damaged.
         """
-        from ddlivm.alignment import align_pairs
         from ddlivm.augmentation.source_defects import SourceDefects
         from ddlivm.detector.load import load_detector
         from ddlivm.segmentation import load_segmenter
 
         return cls(
-            segmenter=load_segmenter(model.segmenter),
-            align=lambda masks: align_pairs(masks, ALIGNMENT),
+            align=_by_panels(load_segmenter(model.segmenter)),
             detector=load_detector(model.encoders, model.bank),
             default=model.card.default,
             source_defects=lambda: SourceDefects.load(model.defects),
@@ -105,10 +92,10 @@ class Inspector:
             if reject is not None:
                 reject(entry)
 
-        site, alignments = self.align(self._masks(pairs, leave_out))
+        site, alignments = self.align(_readable(pairs, leave_out))
         usable = [pair for pair in pairs if pair.name in alignments]
         if not usable:
-            raise InputError("no pair could be used; see the reasons above")
+            raise InputError(NONE_LEFT)
         aligned = [AlignedPair(pair, alignments[pair.name].transform, self.detector.working_size) for pair in usable]
         choice = self._choose(head, aligned)
         inspected = []
@@ -126,25 +113,6 @@ class Inspector:
         if head not in known:
             raise InputError(f"head {head!r} is not in the model; expected one of {', '.join(known)}")
 
-    def _masks(self, pairs: Sequence[Pair], leave_out: Callable[[Rejected], None]) -> Iterator[Masks]:
-        """Segment the pairs one after the other; what cannot be read is left out."""
-        for number, pair in enumerate(pairs, start=1):
-            bad = False
-            images: list[npt.NDArray[Any]] = []
-            for path, read in (
-                (pair.infrared_path, lambda pair: pair.read_infrared().values),
-                (pair.visible_path, lambda pair: pair.read_visible()),
-            ):
-                try:
-                    images.append(read(pair))
-                except InputError as error:
-                    bad = True
-                    leave_out(Rejected(path, f"{error}; pair {pair.name} is left out"))
-            if not bad:
-                infrared, visible = map(self.segmenter.panel_probability, images)
-                yield pair.name, infrared, visible
-            _progress("panels", number, len(pairs))
-
     def _choose(self, head: str, pairs: Sequence[AlignedPair]) -> HeadChoice:
         if head == DEFAULT:
             return HeadChoice(self.default, "default", {})
@@ -152,9 +120,10 @@ class Inspector:
             return HeadChoice(head, "named", {})
         from ddlivm.selection.examination import choose_head
 
-        step = max(1, len(pairs) // (2 * (SELECTION.maximum_pairs or len(pairs))))
+        settings = load_settings().head_selection
+        step = max(1, len(pairs) // (2 * (settings.maximum_pairs or len(pairs))))
         print(f"selecting a head on {len(pairs[::step])} of {len(pairs)} pairs", flush=True)
-        selection = choose_head(self.detector, pairs[::step], self.source_defects(), SELECTION)
+        selection = choose_head(self.detector, pairs[::step], self.source_defects(), settings)
         scores = {candidate.head: candidate.score for candidate in selection.candidates}
         return HeadChoice(selection.chosen, "selected", scores, selection.notes)
 
@@ -171,6 +140,42 @@ class Inspector:
             detections=_best_first(found),
             place=read_place(pair.pair.infrared_path, pair.pair.visible_path),
         )
+
+
+def _readable(pairs: Sequence[Pair], leave_out: Callable[[Rejected], None]) -> Iterator[Images]:
+    """Read the pairs one after the other; what cannot be read is left out, both its files looked at."""
+    for number, pair in enumerate(pairs, start=1):
+        infrared = _read(pair, pair.infrared_path, lambda pair: pair.read_infrared().values, leave_out)
+        visible = _read(pair, pair.visible_path, lambda pair: pair.read_visible(), leave_out)
+        if infrared is not None and visible is not None:
+            yield pair.name, infrared, visible
+        _progress("panels", number, len(pairs))
+
+
+def _read(pair: Pair, path: Path, read: Callable[[Pair], Image], leave_out: Callable[[Rejected], None]) -> Image | None:
+    try:
+        return read(pair)
+    except InputError as error:
+        leave_out(Rejected(path, f"{error}; pair {pair.name} is left out"))
+        return None
+
+
+def _by_panels(segmenter: "Segmenter") -> Aligner:
+    """Return what aligns pairs by their panels; of each pair only the evidence is kept, not its images."""
+    from ddlivm.alignment import align_pairs, gather
+
+    settings = load_settings().alignment
+
+    def align(pairs: Iterable[Images]) -> tuple[PairAlignment, Mapping[str, PairAlignment]]:
+        evidence = [
+            gather(name, infrared, visible, *segmenter.small_probabilities([infrared, visible]))
+            for name, infrared, visible in pairs
+        ]
+        if not evidence:
+            raise InputError(NONE_LEFT)
+        return align_pairs(evidence, settings)
+
+    return align
 
 
 def _best_first(detections: Detections) -> Detections:

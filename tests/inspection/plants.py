@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +10,7 @@ from PIL import Image
 
 from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import Detections, PairAlignment, Transform, load_taxonomy
-from ddlivm.inspection.inspector import Inspector, Masks
+from ddlivm.inspection.inspector import Images, Inspector
 from tests.selection.fakes import FakeDetector, bank
 
 SIZE, VISIBLE_SIZE = (320, 256), (560, 400)
@@ -22,17 +21,27 @@ DUST = load_taxonomy().index("dust")
 
 
 def write_pair(infrared: Path, visible: Path, spots: int = 1, gps: bool = False) -> None:
-    """Write a pair with 0, 1 or 2 hot spots, as 8-bit JPEGs."""
-    grey = np.full((SIZE[1], SIZE[0]), 90, np.uint8)
+    """Write a pair of two rows of modules with 0, 1 or 2 hot spots, as 8-bit JPEGs."""
+    grey = np.full((SIZE[1], SIZE[0]), 70, np.uint8)
+    colour = np.full((VISIBLE_SIZE[1], VISIBLE_SIZE[0], 3), (90, 130, 70), np.uint8)
+    for x in range(30, 270, 48):
+        for y in (60, 150):
+            grey[y : y + 62, x : x + 44] = 120
+            corners = TRANSFORM.to_visible([(x, y), (x + 44, y + 62)]).round().astype(int)
+            cv2.rectangle(colour, corners[0].tolist(), corners[1].tolist(), (40, 50, 110), -1)
     for index in range(spots):
         x0, y0, x1, y1 = (int(value) for value in SPOT)
-        grey[y0 + 60 * index : y1 + 60 * index, x0:x1] = 230
+        grey[y0 + 80 * index : y1 + 80 * index, x0:x1] = 230
     for path in (infrared, visible):
         path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(grey).save(infrared, "JPEG", quality=95, **({"exif": _position()} if gps else {}))
-    colour = np.full((VISIBLE_SIZE[1], VISIBLE_SIZE[0], 3), (70, 110, 90), np.uint8)
-    cv2.rectangle(colour, (100, 60), (400, 300), (40, 50, 110), -1)
     Image.fromarray(colour).save(visible, "JPEG", quality=90)
+
+
+def panels_by_colour(image: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return where `write_pair` drew modules, in either image."""
+    panels = image > 95 if image.ndim == 2 else image[..., 2] > image[..., 1]
+    return panels.astype(np.float32)
 
 
 def _position() -> Image.Exif:
@@ -42,19 +51,11 @@ def _position() -> Image.Exif:
     return exif
 
 
-class Brightness:
-    """Takes brightness for the panels' probability."""
-
-    def panel_probability(self, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        grey = image if image.ndim == 2 else image.mean(axis=2)
-        return np.asarray(grey / 255, dtype=np.float32)
-
-
-def known_transform(masks: Iterable[Masks]) -> tuple[PairAlignment, Mapping[str, PairAlignment]]:
+def known_transform(images: Iterable[Images]) -> tuple[PairAlignment, Mapping[str, PairAlignment]]:
     pairs: dict[str, PairAlignment] = {}
-    for name, infrared, visible in masks:
+    for name, infrared, visible in images:
         assert infrared.shape == SIZE[::-1]
-        assert visible.shape == VISIBLE_SIZE[::-1]
+        assert visible.shape == (*VISIBLE_SIZE[::-1], 3)
         pairs[name] = PairAlignment(TRANSFORM, 0.8, ("site_fallback",) if len(pairs) == 0 else ())
     return PairAlignment(TRANSFORM, 0.9), pairs
 
@@ -73,7 +74,6 @@ def unsure(values: npt.NDArray[np.float32]) -> Detections:
 
 def make_inspector(source_defects: SourceDefects | None = None) -> Inspector:
     return Inspector(
-        segmenter=Brightness(),
         align=known_transform,
         detector=FakeDetector({"fcos-002": bright_spots, "fcos-004": bright_spots, "mask_rcnn-004": unsure}),
         default="fcos-004",
