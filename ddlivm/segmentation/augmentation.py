@@ -51,8 +51,6 @@ def _move(image: Field, mask: Field, rng: np.random.Generator) -> tuple[Field, F
     matrix[:, 2] += rng.uniform(-0.15, 0.15, 2) * (width, height)
     if rng.random() < 0.5:
         matrix[0] = -matrix[0] + np.array([0, 0, width])
-    options = {"flags": cv2.INTER_LINEAR, "borderMode": cv2.BORDER_REFLECT_101}
-    moved = cv2.warpAffine(image, matrix, (width, height), **options)
-    return np.asarray(moved, np.float32), np.asarray(
-        cv2.warpAffine(mask, matrix, (width, height), **options), np.float32
-    )
+    size, reflect = (width, height), cv2.BORDER_REFLECT_101
+    moved, moved_mask = (cv2.warpAffine(field, matrix, size, borderMode=reflect) for field in (image, mask))
+    return np.asarray(moved, np.float32), np.asarray(moved_mask, np.float32)

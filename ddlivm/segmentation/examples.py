@@ -48,7 +48,7 @@ def load_examples(sites: Iterable[Site], size: tuple[int, int], threads: int) ->
     if not jobs:
         raise InputError("no panel outlines: the source sites' annotations.json need `panels` to learn from")
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda job: _load(*job, size), jobs))
+        return list(pool.map(lambda job: _load(job[0], job[1], job[2], size), jobs))
 
 
 def _load(pair: Pair, modality: str, outlines: Sequence[npt.NDArray[np.float32]], size: tuple[int, int]) -> Example:
