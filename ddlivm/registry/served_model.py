@@ -2,13 +2,11 @@
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import mlflow
+import pandas
 from mlflow.pyfunc import PythonModel, PythonModelContext
-
-if TYPE_CHECKING:
-    import pandas
 
 
 class ServedModel(PythonModel):
@@ -22,8 +20,8 @@ class ServedModel(PythonModel):
         self._inspector = Inspector.load(ShippedModel.load(Path(context.artifacts["model"])))
 
     def predict(
-        self, context: PythonModelContext, model_input: "pandas.DataFrame", params: dict[str, Any] | None = None
-    ) -> "pandas.DataFrame":
+        self, context: PythonModelContext, model_input: pandas.DataFrame, params: dict[str, Any] | None = None
+    ) -> pandas.DataFrame:
         """Detect.
 
         Args:
@@ -33,10 +31,12 @@ class ServedModel(PythonModel):
 
         Returns:
             A row a detection: `pair`, `type`, `score`, and xyxy raw infrared pixels.
-        """
-        import pandas
 
+        Raises:
+            InputError: an image cannot be read.
+        """
         from ddlivm.data import Pair
+        from ddlivm.errors import InputError
         from ddlivm.inspection.tables import detection_rows
         from ddlivm.registry.signature import OUTPUTS
 
@@ -48,6 +48,8 @@ class ServedModel(PythonModel):
                     path.write_bytes(getattr(row, part))
                 pairs.append(Pair("request", str(row.pair), files["infrared"], files["visible"]))
             inspection = self._inspector.inspect(pairs)
+        if inspection.rejected:  # a pair that is silently left out would look like one without defects
+            raise InputError("; ".join(entry.reason for entry in inspection.rejected))
         columns = [name for name, _ in OUTPUTS]
         return pandas.DataFrame(
             [[row[name] for name in columns] for row in detection_rows(inspection)], columns=columns

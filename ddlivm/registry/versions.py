@@ -103,7 +103,7 @@ def _create(client: "MlflowClient", name: str, candidate: Candidate) -> "ModelVe
         warnings.catch_warnings(),
         mlflow.start_run(experiment_id=experiment_id(client, name), run_name=title) as run,
     ):
-        warnings.simplefilter("ignore", UserWarning)  # advice to have the signature guessed; it is given
+        warnings.simplefilter("ignore", UserWarning)  # advice to give an example; the signature is given instead
         logged = mlflow.pyfunc.log_model(
             name=ARTIFACT,
             python_model=str(CODE),

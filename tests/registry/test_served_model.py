@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from ddlivm.errors import InputError
 from ddlivm.inspection.inspector import Inspector
 from ddlivm.registry.command import local_model
 from ddlivm.registry.store import mlflow_client
@@ -32,6 +33,9 @@ def test_the_registered_model_detects_in_the_bytes_of_pairs(tmp_path: Path, monk
         table = served.predict(pandas.DataFrame(rows, columns=["pair", "infrared", "visible"]))
         with pytest.raises(mlflow.exceptions.MlflowException, match="visible"):
             served.predict(pandas.DataFrame([row[:2] for row in rows], columns=["pair", "infrared"]))
+        rows[0][2] = b""
+        with pytest.raises(InputError, match=r"0 bytes.*pair clean is left out"):
+            served.predict(pandas.DataFrame(rows, columns=["pair", "infrared", "visible"]))
     assert table[["pair", "type"]].to_numpy().tolist() == [["warm", "dust"]]
     assert table.loc[0, ["x0", "y0", "x1", "y1"]].tolist() == pytest.approx(list(SPOT), abs=2)
     assert [path.name for path in loaded] == ["model"]
