@@ -69,12 +69,14 @@ def load_segmenter(folder: Path) -> Segmenter:
     try:
         network = UNet(tuple(description["channels"]))
         network.load_state_dict(load_file(path))
-        width, height = description["input_size"]
-    except (KeyError, TypeError, ValueError) as error:
+        width, height = map(int, description["input_size"])
+        if min(width, height) < 16 or width % 16 or height % 16:
+            raise ValueError(f"input_size {width}x{height} is no multiple of 16")
+    except (LookupError, TypeError, ValueError) as error:
         raise InputError(
             f"{folder / DESCRIPTION}: does not describe a segmenter ({error!r}); train it again"
         ) from error
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{path}: cannot be loaded as this segmenter's weights ({reason}); train it again") from error
-    return Segmenter(network, (int(width), int(height)))
+    return Segmenter(network, (width, height))
