@@ -81,8 +81,15 @@ def _say(entry: "Rejected") -> None:
 
 
 def _tell(content: dict[str, Any], out: Path) -> None:
-    types = ", ".join(f"{name} {count}" for name, count in content["by_type"].items()) or "nothing"
     alignment = content["alignment"]
+    if alignment["unsure_pairs"]:
+        print(
+            f"warning: alignment is not sure on {alignment['unsure_pairs']} of {content['pairs']} pairs; "
+            "look whether both halves of their pictures show the same ground",
+            file=sys.stderr,
+            flush=True,
+        )
+    types = ", ".join(f"{name} {count}" for name, count in content["by_type"].items()) or "nothing"
     print(
         f"{content['pairs']} pairs inspected, {len(content['rejected'])} files left out\n"
         f"{content['detections']} detections with score >= {content['score_threshold']:g}: {types}\n"

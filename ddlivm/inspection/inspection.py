@@ -72,6 +72,11 @@ class Inspection:
     choice: HeadChoice
     score_threshold: float
 
+    @property
+    def unsure(self) -> int:
+        """On how many pairs the aligner was not sure that it is right."""
+        return sum("low_confidence" in entry.alignment.flags for entry in self.pairs)
+
     def with_rejected(self, more: Sequence[Rejected]) -> Self:
         """Return this inspection with what was left out before it began."""
         return replace(self, rejected=(*more, *self.rejected))

@@ -99,13 +99,14 @@ class Inspector:
         aligned = [AlignedPair(pair, alignments[pair.name].transform, self.detector.working_size) for pair in usable]
         choice = self._choose(head, aligned)
         inspected = []
-        for pair in aligned:
+        for number, pair in enumerate(aligned, start=1):
             # A copy keeps its images no longer than its turn.
             turn = AlignedPair(pair.pair, pair.transform, pair.working_size)
             found = self._detect(turn, choice.head, score, alignments[pair.pair.name])
             inspected.append(found)
             if sink is not None:
                 sink(found, turn)
+            _progress("detection", number, len(aligned))
         return Inspection(tuple(inspected), tuple(rejected), site, choice, score)
 
     def _check_head(self, head: str) -> None:

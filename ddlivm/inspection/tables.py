@@ -86,6 +86,7 @@ def summary(inspection: Inspection, model: ShippedModel) -> dict[str, Any]:
             "offset": [round(transform.offset_x, 2), round(transform.offset_y, 2)],
             "rotation_deg": round(transform.rotation_deg, 3),
             "confidence": round(inspection.alignment.confidence, 3),
+            "unsure_pairs": inspection.unsure,
             "flags": list(inspection.alignment.flags),
             "pair_flags": dict(
                 sorted(Counter(flag for entry in inspection.pairs for flag in entry.alignment.flags).items())
