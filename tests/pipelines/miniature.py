@@ -7,6 +7,7 @@ runs, in which order, and from what, is tested with the project's own dvc.yaml, 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.imports import ROOT
@@ -57,6 +58,7 @@ COPIED = (
     "pipelines",
 )
 KEPT = ("__init__.py", "errors.py", "files.py", "parameters", "data")
+DVC = Path(sys.prefix) / "bin" / "dvc"
 WITHOUT_CACHES = shutil.ignore_patterns("__pycache__")
 
 
@@ -68,16 +70,16 @@ def make(folder: Path) -> Path:
         _copy(ROOT / name, folder / name)
     for name in KEPT:
         _copy(ROOT / "ddlivm" / name, folder / "ddlivm" / name)
-    for name in ("detector", *(path.split("/")[0] for path in STAGE_FUNCTIONS)):
-        (folder / "ddlivm" / name).mkdir(exist_ok=True)
-        (folder / "ddlivm" / name / "__init__.py").touch()
+    for package in (ROOT / "ddlivm").glob("*/__init__.py"):
+        (folder / "ddlivm" / package.parent.name).mkdir(exist_ok=True)
+        (folder / "ddlivm" / package.parent.name / "__init__.py").touch()
     for path, function in STAGE_FUNCTIONS.items():
         (folder / "ddlivm" / path).write_text(BODY.format(function=function))
     lines = (folder / "params.yaml").read_text().splitlines()
     changed = {"sites:": "sites: [site2]", "folds:": "folds: [site2, all]"}
     (folder / "params.yaml").write_text("\n".join(changed.get(line.split(" ")[0], line) for line in lines) + "\n")
     (folder / "data" / "sites.txt").write_text("one site")
-    (folder / ".venv").symlink_to(ROOT / ".venv")
+    (folder / ".venv").symlink_to(sys.prefix)
     (folder / ".gitignore").open("a").write(".venv\n")
     git(folder, "init", "--quiet")
     dvc(folder, "add", "--quiet", "data")
@@ -92,7 +94,7 @@ def environment(**more: str) -> dict[str, str]:
 
 def dvc(folder: Path, *arguments: str, **more: str) -> str:
     """Run DVC in the repository and return what it printed."""
-    command = [str(ROOT / ".venv/bin/dvc"), *arguments]
+    command = [str(DVC), *arguments]
     result = subprocess.run(
         command, cwd=folder, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -2,7 +2,6 @@ import shutil
 import subprocess
 import time
 
-from tests.imports import ROOT
 from tests.pipelines import miniature
 
 SELECTION_ON = ["head_selection@site2", "head_selection@all", "cross_domain_evaluation@site2",
@@ -46,7 +45,7 @@ def test_a_killed_run_goes_on_to_the_same_outputs(finished):
     (folder / "dvc.lock").unlink()
     slow = miniature.environment(SLOW_train_encoders="8")
     run = subprocess.Popen(
-        [ROOT / ".venv/bin/dvc", "repro"], cwd=folder, env=slow, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [miniature.DVC, "repro"], cwd=folder, env=slow, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     while not list(folder.glob("build/encoders/.*.partial/half.txt")):
         assert run.poll() is None
