@@ -65,8 +65,10 @@ def read_sidecar(output: Path) -> dict[str, Any]:
 
 def _shortened(argv: Sequence[str]) -> list[str]:
     """Leave out the executor input, which repeats what the other arguments say."""
-    before = ["", *argv[:-1]]
-    return ["..." if flag == "--executor-input" else word for flag, word in zip(before, argv, strict=True)]
+    kept: list[str] = []
+    for word in argv:
+        kept.append("..." if kept and kept[-1] == "--executor-input" else word)
+    return kept
 
 
 def _version(name: str) -> str | None:
