@@ -1,5 +1,6 @@
 """A site has one rig: find it from many pairs, then say how well each pair keeps to it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -37,13 +38,12 @@ def align_pairs(pairs: Sequence[PairEvidence], parameters: Alignment) -> tuple[P
     Raises:
         InputError: no pair shows panels and ground in both images.
     """
-    usable = choose(pairs, parameters.evidence_pairs)
+    usable = choose(_alike(pairs), parameters.evidence_pairs)
     if not usable:
         raise InputError(
             f"alignment: none of {len(pairs)} pairs shows panels and ground in both images; "
             "check that the folder holds pairs of a PV plant"
         )
-    usable = [pair for pair in usable if pair.infrared_size == usable[0].infrared_size]
     site = _site(usable, parameters)
     aligned = {pair.name: _pair(pair, site, parameters) for pair in pairs}
     return site, aligned
@@ -52,6 +52,13 @@ def align_pairs(pairs: Sequence[PairEvidence], parameters: Alignment) -> tuple[P
 def align_pair(pair: PairEvidence, parameters: Alignment) -> PairAlignment:
     """Align one pair on its own."""
     return align_pairs([pair], parameters)[1][pair.name]
+
+
+def _alike(pairs: Sequence[PairEvidence]) -> list[PairEvidence]:
+    """Return the pairs that show panels and have the image sizes that most of them have: one rig's."""
+    usable = [pair for pair in pairs if pair.shows_panels]
+    sizes = Counter((pair.infrared_size, pair.visible_size) for pair in usable).most_common(1)
+    return [pair for pair in usable if (pair.infrared_size, pair.visible_size) == sizes[0][0]]
 
 
 def _site(pairs: list[PairEvidence], parameters: Alignment) -> PairAlignment:

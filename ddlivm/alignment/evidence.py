@@ -83,11 +83,10 @@ def structure(image: Field) -> Field:
 
 
 def choose(pairs: Sequence[PairEvidence], most: int) -> list[PairEvidence]:
-    """Return at most `most` pairs that show panels, spread over the flight."""
-    usable = [pair for pair in pairs if pair.shows_panels]
-    if len(usable) <= most:
-        return usable
-    return [usable[int(index)] for index in np.linspace(0, len(usable) - 1, most).round()]
+    """Return at most `most` pairs, spread over the flight."""
+    if len(pairs) <= most:
+        return list(pairs)
+    return [pairs[int(index)] for index in np.linspace(0, len(pairs) - 1, most).round()]
 
 
 def _shrink(image: Field, width: int) -> Field:
