@@ -7,6 +7,7 @@ from pathlib import Path
 from ddlivm.alignment.consensus import align_pairs
 from ddlivm.alignment.evidence import PairEvidence, gather
 from ddlivm.data import DataSet, Pair, SiteAlignments
+from ddlivm.errors import InputError
 from ddlivm.parameters.alignment import Alignment
 from ddlivm.segmentation import Segmenter, load_segmenter
 
@@ -33,7 +34,11 @@ def align_sites(data: Path, segmenter: Path, parameters: Alignment, out: Path, w
     data_set = DataSet.load(data)
     sites, pairs = {}, {}
     for index, site in enumerate(data_set.sites.values(), 1):
-        consensus, aligned = align_pairs(list(evidence_of(site.pairs, panels)), parameters)
+        evidence = list(evidence_of(site.pairs, panels))
+        try:
+            consensus, aligned = align_pairs(evidence, parameters)
+        except InputError as error:
+            raise InputError(f"{site.folder}: {error}") from error
         sites[site.id] = consensus
         pairs.update({f"{site.id}/{name}": alignment for name, alignment in aligned.items()})
         print(
