@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ddlivm.data import Pair, read_infrared, read_visible
+from ddlivm.data import DataSet, Pair, TemperatureScale, read_infrared, read_visible
 from ddlivm.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -41,6 +41,8 @@ class Found:
 def find_pairs(folder: Path, names: str | None = None) -> Found:
     """Find the pairs of one plant.
 
+    A plant of a data set keeps the temperature scale that `sites.yaml` beside it gives.
+
     Args:
         folder: `infrared/` and `visible/`, or `T-images/` and `V-images/`, or both kinds together with names that end
             in `_T` or `_R` (infrared) and `_V` (visible).
@@ -53,6 +55,7 @@ def find_pairs(folder: Path, names: str | None = None) -> Found:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the one with the infrared and visible images")
     parts = _listed(folder, _by_rule(names)) if names else _by_layout(folder)
+    scale = _known_scale(folder)
     files: dict[str, dict[str, Path]] = {}
     rejected = []
     for path, part in parts:
@@ -68,7 +71,7 @@ def find_pairs(folder: Path, names: str | None = None) -> Found:
     pairs = []
     for identifier, own in sorted(files.items()):
         if len(own) == 2:
-            pairs.append(Pair(folder.name, identifier, own[INFRARED], own[VISIBLE]))
+            pairs.append(Pair(folder.name, identifier, own[INFRARED], own[VISIBLE], scale))
         else:
             (kind, path), *_ = own.items()
             rejected.append(Rejected(path, _lone_reason(path, kind)))
@@ -79,6 +82,14 @@ def find_pairs(folder: Path, names: str | None = None) -> Found:
 
 
 _EXAMPLE = '"{id}_IR.jpg,{id}_RGB.jpg"'
+
+
+def _known_scale(folder: Path) -> TemperatureScale | None:
+    around = folder.resolve().parent
+    if not (around / "sites.yaml").is_file():
+        return None
+    site = DataSet.load(around).sites.get(folder.resolve().name)
+    return site.temperature_scale if site else None
 
 
 def _by_layout(folder: Path) -> Iterator[tuple[Path, Part | None]]:

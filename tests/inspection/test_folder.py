@@ -4,8 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from ddlivm.data import DataSet
 from ddlivm.errors import InputError
 from ddlivm.inspection.folder import find_pairs
+from tests.evaluation.conftest import make_data
 
 GREY = np.full((8, 10), 90, np.uint8)
 
@@ -80,3 +82,10 @@ def test_a_folder_without_images_or_no_folder_is_one_line(tmp_path: Path):
     write(tmp_path / "1_T.JPG")
     with pytest.raises(InputError, match="has no images named"):
         find_pairs(tmp_path, "{id}_IR.jpg,{id}_RGB.jpg")
+
+
+def test_a_plant_of_a_data_set_keeps_its_temperature_scale(tmp_path: Path):
+    data = make_data(tmp_path / "data", ("site1",), 1)
+    (pair,) = find_pairs(data / "site1").pairs
+    assert pair == DataSet.load(data).site("site1").pairs[0]
+    assert pair.read_infrared().radiometric
