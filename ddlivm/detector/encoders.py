@@ -121,12 +121,13 @@ class PyramidEncoder(nn.Module):
 
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d):
-        if module.groups > 1:  # a truncated normal of 0.02 would almost silence 25 taps
-            nn.init.kaiming_uniform_(module.weight, a=5**0.5)
-        else:
-            nn.init.xavier_uniform_(module.weight)
+        fan_in = module.weight[0].numel()
+        nn.init.normal_(module.weight, std=fan_in**-0.5)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+    if isinstance(module, PatchEmbedding):
+        # The norm behind it would make a patch and one twice as hot the same, were there no offset between them.
+        nn.init.normal_(module.proj.bias, std=1.0)
 
 
 def _pyramid(spec: EncoderSpec, modality: Modality) -> nn.Module:
