@@ -75,7 +75,10 @@ def load_taxonomy(path: Path = TAXONOMY) -> Taxonomy:
     Raises:
         InputError: an entry lacks a field, repeats a name, or has an unknown shape.
     """
-    types = tuple(_parse(entry, path) for entry in read_yaml(path))
+    entries = read_yaml(path)
+    if not isinstance(entries, list) or not entries:
+        raise InputError(f"{path}: expected a list of defect types, each with name, label, shape and external")
+    types = tuple(_parse(entry, path) for entry in entries)
     names = [kind.name for kind in types]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

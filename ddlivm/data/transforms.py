@@ -113,9 +113,10 @@ class SiteAlignments:
                 sites={key: _parse(entry) for key, entry in content["sites"].items()},
                 pairs={key: _parse(entry) for key, entry in content["pairs"].items()},
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"{path}: is not the alignment stage's output ({error!r})") from error
 
 
 def _parse(entry: dict[str, Any]) -> PairAlignment:
-    return PairAlignment(Transform(**entry["transform"]), float(entry["confidence"]), tuple(entry["flags"]))
+    transform = Transform(**{key: float(value) for key, value in entry["transform"].items()})
+    return PairAlignment(transform, float(entry["confidence"]), tuple(entry["flags"]))
