@@ -183,7 +183,10 @@ def _parse_site(entry: dict[str, Any], folder: Path) -> Site:
 
 def _parse_labels(content: dict[str, Any], path: Path) -> dict[str, Labels]:
     taxonomy = load_taxonomy()
-    class_of = {entry["id"]: taxonomy.index(entry["name"]) for entry in content["categories"]}
+    try:
+        class_of = {entry["id"]: taxonomy.index(entry["name"]) for entry in content["categories"]}
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     by_image: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
     for annotation in content["annotations"]:
         if annotation["image_id"] not in by_image:

@@ -7,10 +7,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ddlivm.data.headers import claimed_size, is_cut
 from ddlivm.errors import InputError
 
 MAX_PIXELS = 200_000_000
-"""A decoded image may not be larger: a small file can claim a huge one."""
+"""An image may not be larger: a small file can claim a huge one."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,12 @@ def _decode(path: Path, flags: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.ui
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if not data:
         raise InputError(f"{path}: is empty (0 bytes); copy it from the camera again")
-    if data[:2] == b"\xff\xd8" and _is_cut(data):
+    if data[:2] == b"\xff\xd8" and is_cut(data):
         # Decoders fill the missing half with grey, and a detector would report on it.
         raise InputError(f"{path}: is a truncated JPEG (no end marker); copy it from the camera again")
+    width, height = claimed_size(data) or (0, 0)
+    if width * height > MAX_PIXELS:
+        raise InputError(f"{path}: {width}x{height} is over the limit of {MAX_PIXELS} pixels")
     try:
         pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
     except cv2.error as error:
@@ -84,19 +88,3 @@ def _decode(path: Path, flags: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.ui
     if pixels.dtype == np.uint16:
         return np.asarray(pixels, dtype=np.uint16)
     raise InputError(f"{path}: has {pixels.dtype} pixels; 8-bit or 16-bit expected")
-
-
-def _is_cut(data: bytes) -> bool:
-    """Return whether a JPEG ends before its picture does.
-
-    Headers are stepped over by their length, since the thumbnail within one has an end marker of its own.
-    """
-    start = 2
-    while start + 4 <= len(data) and data[start] == 0xFF:
-        if data[start + 1] == 0xFF:  # a fill byte
-            start += 1
-            continue
-        if data[start + 1] == 0xDA:  # the picture begins; within it 0xFF 0xD9 can only be the end
-            return data.find(b"\xff\xd9", start) < 0
-        start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
-    return start + 4 > len(data)
