@@ -70,7 +70,8 @@ def _run(stage: Stage, work: Work, arguments: Namespace, argv: list[str]) -> Non
             write_sidecar(run.out, facts(clock, argv, key, arguments.cache_key))
         if executor is not None:
             executor.write_output(stage, run.out, read_sidecar(run.out))
-    print(f"{title}: done in {clock.seconds:.1f} s, at most {clock.peak_memory_bytes / 2**30:.2f} GiB", flush=True)
+    gibibytes = clock.peak_memory_bytes / 2**30
+    print(f"{title}: {run.out} done in {clock.seconds:.1f} s, at most {gibibytes:.2f} GiB", flush=True)
 
 
 def _read(stage: Stage, arguments: Namespace) -> tuple[Run, "ExecutorInput | None"]:

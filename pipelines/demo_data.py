@@ -46,8 +46,8 @@ def prepare_data(parameters: Simulation, sites: int) -> None:
     _simulate(parameters, sites)
     if not _is_as_recorded():
         print(
-            f"{DATA}/: has other bytes than {POINTER} names, as another processor's rounding gives; "
-            "going on with this copy, and leaving git's record as it is",
+            f"{DATA}/: has other bytes than {POINTER} names: this processor rounds otherwise, or `simulation` in "
+            "params.yaml was changed; going on with this copy, and leaving git's record as it is",
             flush=True,
         )
     write_json(RECORD, wanted)

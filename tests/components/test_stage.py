@@ -51,7 +51,7 @@ def test_fills_the_output_and_leaves_nothing_else(folder, capsys):
     assert [path.suffix for path in (folder / "build/work").iterdir()] == [".lock"]
     first, last = capsys.readouterr().out.splitlines()
     assert first == "background_removal site5: params.yaml (demo) -> build/out"
-    assert last.startswith("background_removal site5: done in ")
+    assert last.startswith("background_removal site5: build/out done in ")
 
 
 def test_provenance_says_how_the_output_came_to_be(folder):
