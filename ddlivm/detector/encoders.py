@@ -73,6 +73,9 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(inputs, dim, patch, stride=patch)
         self.norm = ChannelNorm(dim)
         self.act = nn.GELU()
+        _initialise(self.proj)
+        # The norm behind it would make a patch and one twice as hot the same, were there no offset between them.
+        self.proj.bias = nn.Parameter(torch.randn(dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, dim, H / patch, W / patch)."""
@@ -106,7 +109,7 @@ class PyramidEncoder(nn.Module):
             nn.Sequential(*(ConvolutionBlock(dim) for _ in range(depth)))
             for dim, depth in zip(channels, depths, strict=True)
         )
-        self.apply(_initialise)
+        self.stages.apply(_initialise)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, image: Tensor) -> Pyramid:
@@ -125,9 +128,6 @@ def _initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=fan_in**-0.5)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-    if isinstance(module, PatchEmbedding):
-        # The norm behind it would make a patch and one twice as hot the same, were there no offset between them.
-        nn.init.normal_(module.proj.bias, std=1.0)
 
 
 def _pyramid(spec: EncoderSpec, modality: Modality) -> nn.Module:

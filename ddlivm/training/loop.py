@@ -2,8 +2,9 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 from ddlivm.errors import InputError
 from ddlivm.parameters.dtft_training import Schedule
 from ddlivm.training import checkpoint
-from ddlivm.training.batches import Batch, Batches
 from ddlivm.training.optimisation import Optimiser, rate_factor
 
 PROGRESS_SECONDS = 10.0
@@ -20,7 +20,19 @@ PROGRESS_SECONDS = 10.0
 History = list[dict[str, float]]
 
 
-class Task(Protocol):
+Batch = TypeVar("Batch", contravariant=True)
+Given = TypeVar("Given", covariant=True)
+Same = TypeVar("Same")
+
+
+class Epochs(Protocol[Given]):
+    """What training reads."""
+
+    def epoch(self, epoch: int) -> Iterator[tuple[float, Given]]:
+        """Yield an epoch's batches, each with the share of the epoch that lies before it."""
+
+
+class Task(Protocol[Batch]):
     """What is trained: modules and optimizers whose state is saved, and a step."""
 
     name: str
@@ -34,7 +46,7 @@ class Task(Protocol):
         """Called once an epoch is done, before its checkpoint is written."""
 
 
-def train(task: Task, batches: Batches, epochs: int, schedule: Schedule, seed: int, work: Path) -> History:
+def train(task: Task[Same], batches: Epochs[Same], epochs: int, schedule: Schedule, seed: int, work: Path) -> History:
     """Train from the newest checkpoint in `work`, or from the start.
 
     Every draw depends on the seed, the epoch and the place in it alone, so that a run that was killed and started
@@ -74,7 +86,7 @@ def train(task: Task, batches: Batches, epochs: int, schedule: Schedule, seed: i
     return history
 
 
-def _state(task: Task, history: History) -> checkpoint.State:
+def _state(task: Task[Same], history: History) -> checkpoint.State:
     return {
         "history": history,
         "modules": {name: module.state_dict() for name, module in task.modules.items()},
@@ -82,7 +94,7 @@ def _state(task: Task, history: History) -> checkpoint.State:
     }
 
 
-def _resume(task: Task, path: Path) -> History:
+def _resume(task: Task[Same], path: Path) -> History:
     state = checkpoint.load(path)
     if state is None:
         return []

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -148,6 +149,7 @@ def build(listed: Sequence[Source], folder: Path, threads: int, seed: int) -> Wo
             files["infrared"][index, variant] = values - np.float32(measured.centre)
         return measured.span, boxes.tolist(), classes.tolist()
 
+    cv2.setNumThreads(1)  # side by side already: its own threads would take other processes' cores
     with ThreadPoolExecutor(threads) as executor:
         spans, boxes, classes = (list(column) for column in zip(*executor.map(fill, range(len(listed))), strict=True))
     for file in files.values():

@@ -30,10 +30,12 @@ def test_a_batch_by_hand():
     for found in pooled(levels, truth(boxes, [0, 0, 1]).boxes):
         assert torch.allclose(found, expected, atol=1e-5)
     result = contrast(levels, truth(boxes, [0, 0, 1]), soft=True)
+    assert result.positive is not None and result.negative is not None
     assert result.positive.item() == pytest.approx(0, abs=1e-5)
     assert result.negative.item() == pytest.approx(2, abs=1e-5)
     assert result.loss(0.2, 0.2).item() == pytest.approx(-0.4, abs=1e-5)
     mixed = contrast(levels, truth(boxes, [0, 1, 0]), soft=False)
+    assert mixed.positive is not None and mixed.negative is not None
     assert mixed.positive.item() == pytest.approx(2, abs=1e-5)
     assert mixed.negative.item() == pytest.approx((0 + 0 + 2 + 2) / 4, abs=1e-5)
 

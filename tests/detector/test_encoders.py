@@ -38,6 +38,7 @@ def test_a_block_is_what_infmae_describes():
         for dy in range(5)
         for dx in range(5)
     )
+    assert block.attn.bias is not None
     y = x + mix(taps + block.attn.bias[:, None, None], block.conv2)
     hidden = mix(normalise(y, block.norm2), block.mlp.fc1)
     hidden = hidden * 0.5 * (1 + torch.erf(hidden / math.sqrt(2)))

@@ -13,7 +13,7 @@ from ddlivm.detector import operators
 
 def suppress(boxes, scores, threshold, offset):
     """Greedy suppression, box by box."""
-    kept = []
+    kept: list[int] = []
     for index in np.argsort(-scores, kind="stable"):
         x0, y0, x1, y1 = boxes[index]
         overlaps = False
@@ -90,6 +90,7 @@ def test_mmcv_runs_on_the_bridge():
     assert kept[1].tolist() == [0, 2]
     features = torch.ones(1, 1, 8, 8, requires_grad=True)
     roi_align(features, torch.tensor([[0.0, 1, 1, 5, 5]]), (2, 2), 1.0, 0, "avg", True).sum().backward()
+    assert features.grad is not None
     assert features.grad.sum().item() == pytest.approx(4)
 
 

@@ -25,7 +25,8 @@ def write_plants(folder: Path, pairs: int = 3) -> Path:
         entries.append(
             {"id": site, "name": site, "station": site, "temperature_scale": {"gain": 0.01, "offset": -273.15}}
         )
-        images, annotations = [], []
+        images: list[dict[str, object]] = []
+        annotations: list[dict[str, object]] = []
         for modality in ("infrared", "visible"):
             (folder / site / modality).mkdir(parents=True)
         for index in range(1, pairs + 1):
@@ -39,7 +40,7 @@ def write_plants(folder: Path, pairs: int = 3) -> Path:
                 annotation = {"id": len(annotations) + 1, "image_id": index, "category_id": int(kind) + 1}
                 annotations.append(annotation | {"bbox": [x, y, 16, 12], "area": 192, "iscrowd": 0})
             files = {"file_name": f"infrared/{name}.png", "visible": f"visible/{name}.jpg"}
-            images.append({"id": index, "width": SIZE[0], "height": SIZE[1]} | files)
+            images.append({"id": index, "width": SIZE[0], "height": SIZE[1], **files})
             cv2.imwrite(str(folder / site / f"infrared/{name}.png"), ((temperatures + 273.15) * 100).astype(np.uint16))
             cv2.imwrite(str(folder / site / f"visible/{name}.jpg"), colours)
             alignments.pairs[f"{site}/{name}"] = alignment

@@ -20,7 +20,8 @@ class Line:
         layer = torch.nn.Linear(2, 1)
         self.modules = {"layer": layer}
         self.optimisers = {"layer": Optimiser([layer], SCHEDULE, "line")}
-        self.fails_at, self.error, self.steps, self.done = fails_at, error, 0, []
+        self.fails_at, self.error, self.steps = fails_at, error, 0
+        self.done: list[int] = []
 
     def step(self, batch, factor):
         self.steps += 1
@@ -64,7 +65,9 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, fails_at):
 def test_a_failed_step_keeps_the_last_epoch(tmp_path):
     with pytest.raises(InputError):
         run(Line(8, InputError), tmp_path)
-    assert len(checkpoint.load(tmp_path / "checkpoint.pt")["history"]) == 2
+    kept = checkpoint.load(tmp_path / "checkpoint.pt")
+    assert kept is not None
+    assert len(kept["history"]) == 2
 
 
 def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path):

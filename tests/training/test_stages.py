@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from ddlivm.files import read_json
 from ddlivm.training.bank_stage import train_heads
 from ddlivm.training.dtft_stage import train_encoders
 from tests.training.plants import tiny_parameters
+
+NO_SERIES: list[Path] = []
 
 
 def bytes_of(folder):
@@ -23,7 +26,7 @@ def both_stages(plants, folder):
     for path in (encoders, bank, work / "dtft", work / "bank"):
         path.mkdir(parents=True)
     dtft, heads = tiny_parameters()
-    shared = (plants, plants / "transforms", [])
+    shared = (plants, plants / "transforms", NO_SERIES)
     train_encoders(*shared, "site1", ["site2"], dtft, encoders, work / "dtft")
     train_heads(*shared, encoders, "site1", ["site2"], heads, bank, work / "bank")
     return encoders, bank
@@ -112,7 +115,7 @@ def test_a_killed_bank_goes_on_to_the_same_bytes(plants, trained, tmp_path, monk
         return step(self, batch, factor)
 
     monkeypatch.setattr(Bank, "step", killed)
-    arguments = (plants, plants / "transforms", [], encoders, "site1", ["site2"], heads)
+    arguments = (plants, plants / "transforms", NO_SERIES, encoders, "site1", ["site2"], heads)
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
     second.mkdir()
@@ -125,7 +128,7 @@ def test_a_killed_bank_goes_on_to_the_same_bytes(plants, trained, tmp_path, monk
 def test_bad_input_is_one_line(plants, trained, tmp_path):
     encoders, _ = trained
     dtft, heads = tiny_parameters()
-    shared = (plants, plants / "transforms", [])
+    shared = (plants, plants / "transforms", NO_SERIES)
     with pytest.raises(InputError, match="'site9' named in params"):
         train_encoders(*shared, "site9", ["site2"], dtft, tmp_path, tmp_path)
     damaged = tmp_path / "encoders"

@@ -29,7 +29,9 @@ def coordinates():
 
 
 def tiles(**changes):
-    return Tiles(**({"sizes": [(96, 64)], "per_epoch": 60, "defect_share": 0.8, "scale": (0.8, 1.25)} | changes))
+    return Tiles.model_validate(
+        {"sizes": [(96, 64)], "per_epoch": 60, "defect_share": 0.8, "scale": (0.8, 1.25)} | changes
+    )
 
 
 def test_types_are_shown_equally_often_and_epochs_differ():
