@@ -98,7 +98,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(values)
 def test_json_comes_back(tmp_path_factory: pytest.TempPathFactory, value: object):
     path = tmp_path_factory.getbasetemp() / "value.json"

@@ -17,7 +17,7 @@ def thermal() -> np.ndarray:
     return image
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(gain=st.floats(0.05, 100), offset=st.floats(-300, 300))
 def test_degrees_and_grey_levels_give_the_same_input(gain: float, offset: float):
     celsius = thermal()
