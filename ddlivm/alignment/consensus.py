@@ -18,6 +18,8 @@ NO_PANELS = "no_panels"
 LOW_CONFIDENCE = "low_confidence"
 SITE_FALLBACK = "site_fallback"
 REGISTERED = "registered"
+SINGLE_PAIR = "single_pair"
+"""Along a row one module looks like the next: two pairs outvote a slip by a module, one cannot."""
 
 COVERED = (0.45, 1.2)
 """Share of the visible frame's width that the infrared frame covers, with cameras that fly together."""
@@ -33,7 +35,8 @@ def align_pairs(pairs: Sequence[PairEvidence], parameters: Alignment) -> tuple[P
     Returns:
         The site's transform, and each pair's by name. Confidence is the correlation coefficient of the structure
         that both images show, 0 to 1. Flags: `no_panels` (a mask is empty or full), `low_confidence`, `site_fallback`
-        (the site's transform stands in for the pair's own), `registered` (the images came aligned).
+        (the site's transform stands in for the pair's own), `registered` (the images came aligned), `single_pair`
+        (only one pair shows panels, so the transform may be off by a module along the rows).
 
     Raises:
         InputError: no pair shows panels and ground in both images.
@@ -70,7 +73,10 @@ def _site(pairs: list[PairEvidence], parameters: Alignment) -> PairAlignment:
         steps = np.arange(np.log(COVERED[0]), np.log(COVERED[1]), 0.02)
         other = _best(pairs, [float(ratio * np.exp(step)) for step in steps], parameters)
         best = max((match for match in (best, other) if match is not None), key=lambda match: match.score)
-    flags = (REGISTERED,) if _is_registered(best.transform, pairs[0]) else ()
+    if _is_registered(best.transform, pairs[0]):
+        flags: tuple[str, ...] = (REGISTERED,)
+    else:
+        flags = (SINGLE_PAIR,) if len(pairs) == 1 else ()
     return PairAlignment(_rounded(best.transform), _confidence(best.score), flags)
 
 

@@ -43,8 +43,12 @@ def test_a_known_rig_is_found_within_a_pixel(rig: Transform):
         assert alignment.flags == ()
 
 
-def test_one_pair_alone_is_aligned_too(drawn):
-    assert corner_error(align_pair(drawn[0].evidence(), SECTION).transform, RIG) < 1
+def test_one_pair_alone_is_aligned_too_and_says_that_nothing_confirms_it(drawn):
+    alone = align_pair(drawn[0].evidence(), SECTION)
+    assert corner_error(alone.transform, RIG) < 1
+    assert alone.flags == ("single_pair",)
+    road = replace(drawn[1], infrared_mask=np.zeros((8, 8), np.float32)).evidence("road")
+    assert align_pairs([drawn[0].evidence(), road], SECTION)[0].flags == ("single_pair",)
 
 
 def test_degrees_and_grey_levels_align_alike(drawn):
