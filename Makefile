@@ -53,7 +53,7 @@ golden: setup ## Compile the Kubeflow pipeline into the copy that the tests comp
 readmes: setup ## Write the stages' READMEs from their docstrings
 	$(BIN)/python -m components.readme
 
-benchmarks: setup ## Measure speed and accuracy of the parts
+benchmarks: setup ## Measure speed and accuracy of the parts, on a finished demo
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
 
 clean: ## Remove the stages' outputs and the report; keeps data, .venv, tracked runs and DVC's cache
