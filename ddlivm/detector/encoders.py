@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ddlivm.detector.architecture import EncoderSpec
+from ddlivm.detector.residual import ResidualEncoder
 from ddlivm.errors import InputError
 
 STRIDES = (4, 8, 16, 32)
@@ -135,7 +136,12 @@ def _pyramid(spec: EncoderSpec, modality: Modality) -> nn.Module:
     return PyramidEncoder(inputs, patch, spec.channels, spec.depths)
 
 
-ENCODERS: dict[str, Callable[[EncoderSpec, Modality], nn.Module]] = {"pyramid": _pyramid}
+def _residual(spec: EncoderSpec, modality: Modality) -> nn.Module:
+    inputs, patch = (1, 4) if modality == "infrared" else (3, 7)
+    return ResidualEncoder(inputs, patch, spec)
+
+
+ENCODERS: dict[str, Callable[[EncoderSpec, Modality], nn.Module]] = {"pyramid": _pyramid, "residual": _residual}
 """Encoder kinds; each builder returns a module that follows `Encoder`."""
 
 

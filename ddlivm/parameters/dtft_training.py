@@ -16,7 +16,7 @@ class Encoder(Section):
         depths: blocks at each level.
     """
 
-    kind: Literal["pyramid"]
+    kind: Literal["pyramid", "residual"]
     channels: tuple[int, int, int, int]
     depths: tuple[int, int, int, int]
 

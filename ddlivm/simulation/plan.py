@@ -40,7 +40,7 @@ def plan(sites: int, pairs: int, seed: int) -> dict[str, tuple[PairPlan, ...]]:
         raise InputError(f"--pairs {pairs}: every site needs a pair, so at least {sites}")
     counts = _share(pairs, IMAGES[:sites])
     return {
-        plant.id: _site_plan(plant, count, DEFECTS[index] / IMAGES[index], [seed, index])
+        plant.id: _site_plan(plant, count, DEFECTS[index] / (IMAGES[index] / 2), [seed, index])
         for index, (plant, count) in enumerate(zip(PLANTS[:sites], counts, strict=True))
     }
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 IMAGES = (524, 296, 518, 2068, 1020, 842, 994, 566, 250)
-"""Images of #1 to #9 (4.1.1)."""
+"""Images of #1 to #9 (4.1.1); all even: infrared and visible counted, so half as many pairs."""
 
 DEFECTS = (612, 563, 548, 426, 1627, 973, 1958, 192, 398)
 """Defects of #1 to #9 (4.1.1)."""
