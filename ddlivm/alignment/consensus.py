@@ -68,7 +68,7 @@ def _site(pairs: list[PairEvidence], parameters: Alignment) -> PairAlignment:
     """Try the scales that panel widths allow; where the structure does not confirm any, try all."""
     ratio = pairs[0].visible_size[0] / pairs[0].infrared_size[0]
     measured = [s for s in candidate_scales(pairs, parameters) if COVERED[0] <= s / ratio <= COVERED[1]]
-    best = _best(pairs, [s * step for s in measured for step in (0.97, 0.985, 1.0, 1.015, 1.03)], parameters)
+    best = _best(pairs, [s * step for s in measured for step in (0.98, 1.0, 1.02)], parameters)
     if best is None or best.score < parameters.accepted_score:
         steps = np.arange(np.log(COVERED[0]), np.log(COVERED[1]), 0.02)
         other = _best(pairs, [float(ratio * np.exp(step)) for step in steps], parameters)
@@ -86,7 +86,7 @@ def _best(pairs: list[PairEvidence], scales: list[float], parameters: Alignment)
     if not found or parameters.structure_weight == 0:
         return found[0] if found else None
     closer = sorted((refine(pairs, match.transform, rounds=0) for match in found), key=lambda match: -match.score)
-    return max((refine(pairs, match.transform) for match in closer[:2]), key=lambda match: match.score)
+    return refine(pairs, closer[0].transform)
 
 
 def _pair(pair: PairEvidence, site: PairAlignment, parameters: Alignment) -> PairAlignment:

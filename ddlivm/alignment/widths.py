@@ -6,6 +6,9 @@ import numpy as np
 from ddlivm.alignment.evidence import Field, PairEvidence
 from ddlivm.parameters.alignment import Alignment
 
+MOST_SCALES = 5
+"""Scales that are tried of those that widths allow."""
+
 REFERENCE_WIDTH = 640
 """The parameters' pixels are those of an image so wide."""
 
@@ -57,7 +60,7 @@ def candidate_scales(pairs: list[PairEvidence], parameters: Alignment) -> list[f
     logs = np.log(np.array(ratios)) if ratios else np.empty(0)
     chosen: list[float] = []
     tolerance = np.log(1.03)
-    while len(logs) and len(chosen) < 6:
+    while len(logs) and len(chosen) < MOST_SCALES:
         support = (np.abs(logs[:, None] - logs[None, :]) < tolerance).sum(axis=1)
         centre = logs[int(np.argmax(support))]
         members = np.abs(logs - centre) < tolerance
