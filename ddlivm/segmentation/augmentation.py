@@ -25,7 +25,7 @@ def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) ->
     else:
         balance = np.exp(rng.normal(0, 0.25, 3)).astype(np.float32)
         mix = np.eye(3, dtype=np.float32) + rng.normal(0, 0.12, (3, 3)).astype(np.float32)
-        image = (image * balance) @ mix
+        image = ((image * balance) @ mix).astype(np.float32)
         if rng.random() < 0.2:
             image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
     image = np.sign(image) * np.abs(image) ** np.float32(np.exp(rng.normal(0, 0.25)))
@@ -48,7 +48,7 @@ def _move(image: Field, mask: Field, rng: np.random.Generator) -> tuple[Field, F
     angle = float(rng.normal(0, 12)) + (90.0 if rng.random() < 0.15 else 0.0)
     scale = float(np.exp(rng.uniform(-0.25, 0.6)))
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
-    matrix[:, 2] += rng.uniform(-0.15, 0.15, 2) * (width, height)
+    matrix[:, 2] += rng.uniform(-0.15, 0.15, 2) * np.array([width, height])
     if rng.random() < 0.5:
         matrix[0] = -matrix[0] + np.array([0, 0, width])
     size, reflect = (width, height), cv2.BORDER_REFLECT_101

@@ -1,7 +1,7 @@
 """Write a simulated data set: images in parallel processes, labels and truth beside them."""
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class _Written:
     truth: dict[str, float]
 
 
-def write_data_set(out: Path, sites: int, pairs: int, seed: int, workers: int) -> Iterator[int]:
+def write_data_set(out: Path, sites: int, pairs: int, seed: int, workers: int) -> Generator[int]:
     """Write `out` and yield the number of finished pairs as it goes; `out` appears only when it is whole.
 
     Raises:

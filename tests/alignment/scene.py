@@ -83,8 +83,9 @@ def draw(transform: Transform, seed: int = 0) -> Drawn:
 
     def seen(image: np.ndarray) -> np.ndarray:
         blurred = cv2.GaussianBlur(image, (0, 0), 0.4 * transform.scale)
-        options = {"flags": cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, "borderMode": cv2.BORDER_REPLICATE}
-        return np.asarray(cv2.warpAffine(blurred, matrix, INFRARED, **options), np.float32)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        warped = cv2.warpAffine(blurred, matrix, INFRARED, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(warped, np.float32)
 
     window = (slice(MARGIN, MARGIN + VISIBLE[1]), slice(MARGIN, MARGIN + VISIBLE[0]))
     visible = colours[window] + rng.normal(0, 4, (VISIBLE[1], VISIBLE[0], 1))

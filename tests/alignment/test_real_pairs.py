@@ -18,11 +18,14 @@ def evidence(window: tuple[int, int, int, int] | None, count: int) -> list:
         name = path.stem.removesuffix("_T")
         infrared = read_infrared(path).values
         visible = read_visible(folder / "V-images" / f"{name}_V.JPG")
-        mask = np.asarray(cv2.imread(str(folder / "draft_panel_masks" / f"{name}.png"), 0) > 0, np.float32)
+        drawn = np.asarray(cv2.imread(str(folder / "draft_panel_masks" / f"{name}.png"), 0), np.float32)
+        mask = (drawn > 0).astype(np.float32)
         infrared_mask = mask
         if window:
             x0, y0, x1, y1 = window
-            infrared, infrared_mask = (cv2.resize(each[y0:y1, x0:x1], SIZE) for each in (infrared, mask))
+            infrared, infrared_mask = (
+                np.asarray(cv2.resize(each[y0:y1, x0:x1], SIZE), np.float32) for each in (infrared, mask)
+            )
         found.append(gather(name, infrared, visible, infrared_mask, mask))
     return found
 

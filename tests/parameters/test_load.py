@@ -47,7 +47,7 @@ def test_what_is_wrong_is_named_in_one_line(tmp_path, content, change, message):
 def test_a_file_that_is_no_params_yaml_is_one_line(tmp_path, text):
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    with pytest.raises(InputError, match="params.yaml") as raised:
+    with pytest.raises(InputError, match=r"params\.yaml") as raised:
         load_parameters(path)
     assert "\n" not in str(raised.value)
 
