@@ -13,6 +13,9 @@ from ddlivm.data.transforms import Transform
 REACH = 8
 """The guess may be wrong by so many pixels of the small infrared picture, on each axis."""
 
+CLIMB = 5
+"""Times around at one step size: the search's scales are good to about 3 %, which is four steps of the first size."""
+
 
 @dataclass(frozen=True)
 class Residual:
@@ -35,15 +38,20 @@ def refine(pairs: list[PairEvidence], guess: Transform, rounds: int = 3) -> Matc
     Args:
         pairs: at least one, of one site.
         guess: right within `REACH`.
-        rounds: of scale and rotation, 0 for the offset alone; each halves the steps of scale and rotation.
+        rounds: of scale and rotation, 0 for the offset alone; each climbs as long as its steps help, at most
+            `CLIMB` times around, and halves them for the next.
     """
     best = _recentre(pairs, guess)
     scale_step, turn_step = 0.008, 0.4
     for _ in range(rounds):
-        for change in ((scale_step, 0.0), (-scale_step, 0.0), (0.0, turn_step), (0.0, -turn_step)):
-            trial = _recentre(pairs, _about_centre(best.transform, pairs[0], *change))
-            if trial.score > best.score:
-                best = trial
+        for _ in range(CLIMB):
+            before = best.score
+            for change in ((scale_step, 0.0), (-scale_step, 0.0), (0.0, turn_step), (0.0, -turn_step)):
+                trial = _recentre(pairs, _about_centre(best.transform, pairs[0], *change))
+                if trial.score > best.score:
+                    best = trial
+            if best.score == before:
+                break
         scale_step, turn_step = scale_step / 2, turn_step / 2
     return best
 
