@@ -10,11 +10,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.simulation.plants import Table
+from ddlivm.simulation.plants import Table, Terrain
 from ddlivm.simulation.scene import FRAME, Defect, HeatSource, Look, Module, Rect, Scene
 
 GLASS = 0.045
 """How far heat spreads in glass and backsheet, metres."""
+
+PLANT_SPACING: dict[Terrain, float] = {"grass": 0.7, "soil": 2.5, "sand": 12.0, "rooftop": float("inf")}
+"""Metres between plants along a row's lower edge: it is watered there and seldom mown."""
 
 Rng = np.random.Generator
 Polygon = npt.NDArray[np.float64]
@@ -256,8 +259,8 @@ def scaled(defect: Defect, gain: float) -> Defect:
     return replace(defect, heat=tuple(HeatSource(source.rect, source.kelvin * gain) for source in defect.heat))
 
 
-def decoys(scene: Scene, table: Table, rng: Rng) -> tuple[Look, ...]:
-    """Return looks without heat: fresh droppings that shade too little, and cables in the gaps."""
+def decoys(scene: Scene, terrain: Terrain, rng: Rng) -> tuple[Look, ...]:
+    """Return looks without heat: fresh droppings that shade too little, cables in the gaps, plants below the glass."""
     marks = []
     for module in scene.modules:
         if rng.random() < 0.05:
@@ -268,4 +271,8 @@ def decoys(scene: Scene, table: Table, rng: Rng) -> tuple[Look, ...]:
             x = float(rng.uniform(x0, x1))
             cable = (x, y1 + 0.1, x + float(rng.uniform(2, 6)), y1 + 0.16)
             marks.append(Look("cable", _polygon(cable), _seed(rng)))
+        x = x0
+        while (x := x + float(rng.exponential(PLANT_SPACING[terrain]))) < x1:
+            size = float(rng.uniform(0.08, 0.28))
+            marks.append(Look("leaves", _blob((x, y1 + 0.75 * size), (size, 0.7 * size), rng, 10), _seed(rng)))
     return tuple(marks)

@@ -83,7 +83,7 @@ def simulate_pair(plant: Plant, kinds: tuple[str, ...], seed: int, texture_seed:
     transform = rig_transform(rig, rng.normal(0, 0.6, 2))
     visible = visible_view(infrared, transform, rig.distortion[1])
     scene = lay_out(plant.table, _union(infrared.footprint(), visible.footprint()), rng)
-    scene = replace(scene, defects=_place(plant, scene, infrared, kinds, rng), marks=decoys(scene, plant.table, rng))
+    scene = replace(scene, defects=_place(plant, scene, infrared, kinds, rng), marks=decoys(scene, plant.terrain, rng))
     thermal_grid = Grid(scene.extent, 1.5 / plant.resolution)
     visible_grid = Grid(scene.extent, rig.scale / plant.resolution)
     ground = cut_ground(plant.terrain, texture_seed, visible_grid.shape, thermal_grid.shape, rng)

@@ -51,7 +51,8 @@ def ground_tiles(terrain: Terrain, seed: int) -> tuple[Image, Field]:
     fine = octaves(rng, half, (8, 4, 2))
     patches = np.clip((broad - 1.35) * 3, 0, 1)
     rough = {"grass": 1.0, "soil": 0.7, "sand": 0.35, "rooftop": 0.3}[terrain]
-    thermal = rough * (1.1 * middle + 0.7 * fine) + 0.8 * broad * rough + patches * 5.0
+    # Single tufts and stones stand out more than whole patches do: what casts a shadow cools, what lies bare warms.
+    thermal = rough * (0.7 * middle + 1.5 * fine) + 0.6 * broad * rough + patches * (5.0 + 1.2 * fine)
     blend = np.clip(0.5 + 0.35 * middle + 0.25 * broad, 0, 1)[..., None]
     colour = main * (1 - blend) + second * blend
     colour = colour * (1 - patches[..., None]) + (patch + 14 * fine[..., None]) * patches[..., None]

@@ -20,6 +20,9 @@ VARIANTS = 6
 PANEL_SPREAD = 0.7
 """Deviation between healthy modules, K: bins, age, wind."""
 
+LEAVES = 2.0
+"""How much warmer than the air leaves are in the sun, K: they evaporate."""
+
 VISIBLE_HEAT = 0.7
 """Heat below it is no part of a defect's outline, K."""
 
@@ -61,6 +64,9 @@ def render_thermal(
     # Ground that the shadow only just reached is still warm: its edge is soft where visible light's is sharp.
     soft = np.asarray(cv2.blur(shadow, (1, max(int(0.35 * grid.density), 1))), np.float32)
     celsius -= soft * (np.float32(0.55 * max(ground - day.ambient, 0) + 0.5) + np.float32(0.5) * warmth)
+    for mark in scene.marks:
+        if mark.style == "leaves":
+            _fill(celsius, mark.polygon, grid, day.ambient + LEAVES)
     sprites = _module_sprites(plant.table, grid.density, seed)
     for module in scene.modules:
         rows, columns = grid.slices(module.rect)
@@ -72,11 +78,14 @@ def render_thermal(
     outlines = tuple(_heat(celsius, defect, grid) for defect in scene.defects)
     for defect in scene.defects:
         for cover in defect.covers:
-            points = np.round(grid.pixels(cover)).astype(np.int32)
-            cv2.fillPoly(celsius, [points], day.ambient + 2.0)
+            _fill(celsius, cover, grid, day.ambient + LEAVES)
     cloud = cv2.resize(rng.standard_normal((3, 4)).astype(np.float32), grid.shape[::-1], interpolation=cv2.INTER_CUBIC)
     celsius += np.asarray(cloud, np.float32) * np.float32(0.5 * rng.random())
     return Thermal(celsius, outlines)
+
+
+def _fill(celsius: Field, polygon: npt.NDArray[np.float64], grid: Grid, temperature: float) -> None:
+    cv2.fillPoly(celsius, [np.round(grid.pixels(polygon)).astype(np.int32)], temperature)
 
 
 @lru_cache(maxsize=4)

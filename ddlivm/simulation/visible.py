@@ -32,7 +32,7 @@ def render_visible(plant: Plant, scene: Scene, grid: Grid, ground: Image, seed: 
     shade = float(np.clip(1.2 / np.tan(np.deg2rad(plant.day.sun_elevation)), 0.2, 1.6))
     for x0, y0, x1, _ in scene.tables:
         part = canvas[grid.slices((x0, y0 - shade, x1, y0))]
-        part[:] = cv2.convertScaleAbs(part, alpha=0.45) if part.size else part
+        part[:] = cv2.convertScaleAbs(part, alpha=0.36) if part.size else part
     sprites = _module_sprites(plant.table, grid.density, seed)
     for module in scene.modules:
         rows, columns = grid.slices(module.rect)
