@@ -11,8 +11,8 @@ REGRESS_RANGES = ((-1, 32), (32, 64), (64, 128), (128, 256), (256, 100_000_000))
 """FCOS' ranges halved, as its first level is stride 4 instead of 8."""
 
 CONFIDENCE_FLOOR = 0.05
-OVERLAP = {"fcos": 0.6, "rpn": 0.7, "mask_rcnn": 0.5}
-"""IoU of non-maximum suppression."""
+OVERLAP = {"fcos": 0.4, "rpn": 0.7, "mask_rcnn": 0.4}
+"""IoU of non-maximum suppression: of two boxes that would match one defect (4.1.4), the better stays."""
 
 MAXIMUM_DETECTIONS = 100
 """Per picture."""
@@ -37,6 +37,7 @@ def fcos(classes: int, channels: int, stacked: int) -> Config:
         "norm_on_bbox": True,
         "centerness_on_reg": True,
         "norm_cfg": {"type": "GN", "num_groups": groups(channels), "requires_grad": True},
+        "init_cfg": _INITIALISATION,
         "loss_cls": {"type": "FocalLoss", "use_sigmoid": True, "gamma": 2.0, "alpha": 0.25, "loss_weight": 1.0},
         "loss_bbox": {"type": "GIoULoss", "loss_weight": 1.0},
         "loss_centerness": {"type": "CrossEntropyLoss", "use_sigmoid": True, "loss_weight": 1.0},
@@ -47,6 +48,18 @@ def fcos(classes: int, channels: int, stacked: int) -> Config:
             "max_per_img": MAXIMUM_DETECTIONS,
         },
     }
+
+
+_INITIALISATION = {
+    "type": "Kaiming",
+    "layer": "Conv2d",
+    "override": [
+        {"type": "Normal", "name": "conv_cls", "std": 0.01, "bias_prob": 0.01},
+        {"type": "Normal", "name": "conv_reg", "std": 0.01},
+        {"type": "Normal", "name": "conv_centerness", "std": 0.01},
+    ],
+}
+"""The default's deviation of 0.01 everywhere is for plain gradient descent: AdamW's first steps are as long as that."""
 
 
 def groups(channels: int) -> int:

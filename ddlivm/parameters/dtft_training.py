@@ -74,12 +74,14 @@ class Schedule(Section):
     Attributes:
         learning_rate: AdamW's, at its peak.
         weight_decay: AdamW's.
+        second_moment: AdamW's β₂; a training of some hundred steps is over before 0.999 has settled.
         warm_up: share of the steps in which the rate rises linearly; a cosine takes it to zero in the rest.
         maximum_gradient: gradients are scaled down to this norm.
     """
 
     learning_rate: float = Field(gt=0, lt=1)
     weight_decay: float = Field(ge=0, lt=1)
+    second_moment: float = Field(gt=0, lt=1)
     warm_up: float = Field(ge=0, lt=1)
     maximum_gradient: float = Field(gt=0)
 

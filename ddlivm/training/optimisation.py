@@ -47,6 +47,7 @@ class Optimiser:
                 {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
             ],
             lr=schedule.learning_rate,
+            betas=(0.9, schedule.second_moment),
             fused=True,
         )
 

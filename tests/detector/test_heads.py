@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -41,6 +43,25 @@ def test_focal_loss_of_an_empty_image_by_hand():
     assert losses["fcos_cls"].item() == pytest.approx(expected, rel=1e-4)
     assert losses["fcos_bbox"].item() == 0
     assert set(losses) == {"fcos_cls", "fcos_bbox", "fcos_centerness"}
+
+
+def test_fcos_starts_from_the_prior_with_towers_that_an_adaptive_step_does_not_overturn():
+    torch.manual_seed(0)
+    head = OneStage(CHANNELS, 10, 32, 2).bbox_head
+    assert torch.sigmoid(head.conv_cls.bias).detach().numpy() == pytest.approx(0.01)
+    for layer in (head.conv_cls, head.conv_reg, head.conv_centerness):
+        assert layer.weight.std().item() == pytest.approx(0.01, rel=0.1)
+    for tower in (*head.cls_convs, *head.reg_convs):
+        # He's deviation for what a 3x3 convolution gives out
+        assert tower.conv.weight.std().item() == pytest.approx((2 / (9 * 32)) ** 0.5, rel=0.1)
+
+
+def test_of_two_boxes_that_would_match_one_defect_the_better_stays():
+    from ddlivm.detector.configurations import OVERLAP
+    from ddlivm.parameters import load_parameters
+
+    matches = load_parameters(Path("params.yaml")).cross_domain_evaluation.iou_threshold
+    assert max(OVERLAP["fcos"], OVERLAP["mask_rcnn"]) <= matches
 
 
 def test_both_heads_learn_a_box_and_find_it(entry):

@@ -7,7 +7,7 @@ from ddlivm.training import checkpoint
 from ddlivm.training.loop import train
 from ddlivm.training.optimisation import Optimiser
 
-SCHEDULE = Schedule(learning_rate=0.05, weight_decay=0.1, warm_up=0.1, maximum_gradient=1.0)
+SCHEDULE = Schedule(learning_rate=0.05, weight_decay=0.1, second_moment=0.999, warm_up=0.1, maximum_gradient=1.0)
 
 
 class Line:

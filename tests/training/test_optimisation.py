@@ -18,7 +18,12 @@ def test_rate_rises_linearly_then_falls_as_a_cosine():
 
 
 def schedule(**changes):
-    return Schedule(**({"learning_rate": 0.1, "weight_decay": 0.5, "warm_up": 0.0, "maximum_gradient": 1e9} | changes))
+    return Schedule(
+        **(
+            {"learning_rate": 0.1, "weight_decay": 0.5, "second_moment": 0.999, "warm_up": 0.0, "maximum_gradient": 1e9}
+            | changes
+        )
+    )
 
 
 def test_first_step_of_adamw_by_hand():
@@ -29,6 +34,20 @@ def test_first_step_of_adamw_by_hand():
     Optimiser([layer], schedule(), "test").step(layer(torch.ones(1, 1)).sum(), factor=0.5)
     assert layer.weight.item() == pytest.approx(2 * (1 - 0.05 * 0.5) - 0.05, rel=1e-5)
     assert layer.bias.item() == pytest.approx(2 - 0.05, rel=1e-5)
+
+
+def test_a_shorter_memory_forgets_a_large_gradient_sooner():
+    """After a gradient of 10 and one of 1, Adam's second moment is (β₂ · 100 + 1)(1 - β₂), its step by hand."""
+    for memory in (0.999, 0.9):
+        layer = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.zeros_(layer.weight)
+        optimiser = Optimiser([layer], schedule(weight_decay=0.0, second_moment=memory), "test")
+        optimiser.step(10 * layer(torch.ones(1, 1)).sum(), factor=1.0)
+        before = layer.weight.item()
+        optimiser.step(layer(torch.ones(1, 1)).sum(), factor=1.0)
+        first = (0.9 * 10 + 1) * 0.1 / (1 - 0.9**2)
+        second = (memory * 100 + 1) * (1 - memory) / (1 - memory**2)
+        assert before - layer.weight.item() == pytest.approx(0.1 * first / second**0.5, rel=1e-4)
 
 
 def test_gradients_are_clipped_to_the_norm():
