@@ -20,7 +20,7 @@ def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) ->
     """
     image, mask = _move(image, mask, rng)
     if infrared:
-        if rng.random() < 0.35:
+        if rng.random() < 0.05:
             image = -image
     else:
         balance = np.exp(rng.normal(0, 0.25, 3)).astype(np.float32)

@@ -45,13 +45,17 @@ def ssim_loss(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def _blur(x: Tensor) -> Tensor:
-    kernel = _gaussian()
-    x = F.conv2d(x, kernel.view(1, 1, 1, WINDOW), padding=(0, WINDOW // 2))
-    return F.conv2d(x, kernel.view(1, 1, WINDOW, 1), padding=(WINDOW // 2, 0))
+    # Two products with a banded matrix: on a CPU a convolution of one channel takes five times as long to go back.
+    height, width = x.shape[-2:]
+    return _band(height).to(x) @ x @ _band(width).to(x)
 
 
-@lru_cache(maxsize=1)
-def _gaussian() -> Tensor:
+@lru_cache(maxsize=8)
+def _band(side: int) -> Tensor:
+    """Return the (side, side) symmetric matrix that blurs one axis; zeros lie beyond the edges."""
     offsets = torch.arange(WINDOW, dtype=torch.float32) - WINDOW // 2
     kernel = torch.exp(-(offsets**2) / (2 * SIGMA**2))
-    return kernel / kernel.sum()
+    places = torch.arange(side)
+    distance = places[:, None] - places[None, :] + WINDOW // 2
+    inside = (distance >= 0) & (distance < WINDOW)
+    return (kernel / kernel.sum())[distance.clamp(0, WINDOW - 1)] * inside

@@ -14,7 +14,7 @@ def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """An encoder at strides 2, 4, 8 and 16, and a decoder that ends at the image's own resolution.
+    """An encoder at strides 2, 4, 8 and 16, and a decoder back to stride 2, whose logits are then enlarged.
 
     Args:
         channels: of the four strides, multiples of 8.
@@ -28,8 +28,7 @@ class UNet(nn.Module):
             for i in range(4)
         )
         self.decoder = nn.ModuleList(_block(channels[i] + channels[i - 1], channels[i - 1]) for i in (3, 2, 1))
-        self.full = _block(channels[0] + 3, 8)
-        self.head = nn.Conv2d(8, 1, 1)
+        self.head = nn.Conv2d(channels[0], 1, 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Return panel logits (B, 1, H, W) for a standardised image (B, 3, H, W); sides are multiples of 16."""
@@ -40,5 +39,4 @@ class UNet(nn.Module):
             levels.append(x)
         for stage, skip in zip(self.decoder, levels[-2::-1], strict=True):
             x = stage(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1))
-        x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-        return self.head(self.full(torch.cat([x, image], dim=1)))
+        return F.interpolate(self.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
