@@ -114,6 +114,9 @@ def lay_out(table: Table, extent: Rect, rng: np.random.Generator) -> Scene:
     modules: list[Module] = []
     row = 0
     while top < extent[3]:
+        if rng.random() < 0.06:  # a road, or the plant's edge
+            top += pitch
+            continue
         left = extent[0] - float(rng.uniform(0, width))
         right = extent[2]
         if rng.random() < 0.18:  # an aisle ends the row inside the picture
