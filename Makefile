@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 INSTALLED := .venv/installed.lock
-JOBS ?= 1
+JOBS ?= 3
 UV := uv==0.13.9
 
 .DEFAULT_GOAL := help
@@ -23,7 +23,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --python $(BIN)/python --no-deps --editable .
 	cp requirements.lock $@
 
-demo: setup ## Simulate plants, run the whole pipeline on them, and report (JOBS=2: two folds side by side)
+demo: setup ## Simulate plants, run the whole pipeline on them, and report (JOBS=1: one fold after the other)
 	$(BIN)/python -m pipelines.demo --jobs $(JOBS)
 
 test: setup ## Run the tests

@@ -69,7 +69,7 @@ def _call(program: str, *arguments: str, **environment: str) -> None:
 def main() -> int:
     """Run the demo; return the exit status."""
     parser = argparse.ArgumentParser("python -m pipelines.demo", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=1, help="folds to run side by side")
+    parser.add_argument("--jobs", type=int, default=3, help="folds to run side by side")
     arguments = parser.parse_args()
     try:
         parameters = load_parameters(PARAMS)

@@ -1,5 +1,6 @@
 """A trained detector: encode once, detect with any head of the bank."""
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,10 @@ class Detector:
         """The heads to choose from: `fcos-<epoch>` and `mask_rcnn-<epoch>`, in the order they were trained."""
         return tuple(f"{kind}-{epoch}" for kind in (FCOS, MASK_RCNN) for epoch in sorted(self.entries))
 
+    @cached_property
+    def _fresh(self) -> "Detector":
+        return untrained(self.architecture)
+
     @torch.no_grad()
     def encode_infrared(self, values: npt.NDArray[np.float32], radiometric: bool) -> Pyramid:
         """Encode working infrared images.
@@ -123,9 +128,8 @@ class Detector:
             radiometric: whether they are temperatures.
             images: (B, 7h/4, 7w/4, 3) uint8 RGB working visible images.
         """
-        fresh = untrained(self.architecture)
-        pyramids = fresh.encode_infrared(values, radiometric), fresh.encode_visible(images)
-        return fresh.entries["000"].detect(fuse(*pyramids), self.working_size, 0.0)
+        pyramids = self._fresh.encode_infrared(values, radiometric), self._fresh.encode_visible(images)
+        return self._fresh.entries["000"].detect(fuse(*pyramids), self.working_size, 0.0)
 
 
 def untrained(architecture: Architecture) -> Detector:

@@ -46,7 +46,7 @@ def train_segmenter(
     validation = [examples[index] for index in order[:aside]]
     training = [examples[index] for index in order[aside:]] or validation
     segmenter = Segmenter(_fresh(parameters), size)
-    history = _fit(segmenter, training, validation, parameters)
+    history = _fit(segmenter, training, validation, parameters, fold)
     segmenter.save(out, parameters.channels)
     write_json(out / "history.json", history)
 
@@ -57,7 +57,11 @@ def _fresh(parameters: BackgroundRemoval) -> UNet:
 
 
 def _fit(
-    segmenter: Segmenter, training: list[Example], validation: list[Example], parameters: BackgroundRemoval
+    segmenter: Segmenter,
+    training: list[Example],
+    validation: list[Example],
+    parameters: BackgroundRemoval,
+    fold: str,
 ) -> list[dict[str, Any]]:
     network = segmenter.network
     steps = -(-len(training) // parameters.batch_size)
@@ -82,10 +86,12 @@ def _fit(
             schedule.step()
             losses.append(loss.item())
             if not np.isfinite(losses[-1]):
-                raise InputError(f"background_removal: the loss is {losses[-1]} in epoch {epoch}; lower learning_rate")
+                raise InputError(
+                    f"background_removal {fold}: the loss is {losses[-1]} in epoch {epoch}; lower learning_rate"
+                )
             if step % 20 == 19 or step == steps - 1:
                 print(
-                    f"background_removal: epoch {epoch}/{parameters.epochs}, step {step + 1}/{steps}, "
+                    f"background_removal {fold}: epoch {epoch}/{parameters.epochs}, step {step + 1}/{steps}, "
                     f"loss {np.mean(losses):.3f}",
                     file=sys.stderr,
                     flush=True,

@@ -85,7 +85,7 @@ def select(
         writer.add(examination)
         trials.append(examination.trial)
         if done % max(1, len(pairs) // 10) == 0:
-            print(f"head selection, fold {fold.name}: {done} of {len(pairs)} pairs", flush=True)
+            print(f"head_selection {fold.name}: {done} of {len(pairs)} pairs", flush=True)
     writer.write(out / "detections")
     selection = decide(detector.heads, trials, source_defects, parameters)
     context = {

@@ -22,12 +22,12 @@ class Bank:
     Args:
         encoders: the encoders' stage's folder; its step 3 is what the shared neck and FCOS start from.
         parameters: of the stage.
+        fold: the fold's name, for messages.
         work: where entries wait until the stage ends.
     """
 
-    name = "head_checkpointing"
-
-    def __init__(self, encoders: Path, parameters: HeadCheckpointing, work: Path) -> None:
+    def __init__(self, encoders: Path, parameters: HeadCheckpointing, fold: str, work: Path) -> None:
+        self.name = f"head_checkpointing {fold}"
         torch.manual_seed(parameters.seed)
         self.parameters = parameters
         self.work = work
@@ -41,7 +41,7 @@ class Bank:
         self.reference = widened(encoders, self.architecture)
         self.modules: dict[str, nn.Module] = {"entry": self.entry, "reference": self.reference}
         self.optimisers = {
-            name: Optimiser([module], parameters, f"head_checkpointing {name}") for name, module in self.modules.items()
+            name: Optimiser([module], parameters, f"{self.name} {name}") for name, module in self.modules.items()
         }
 
     def step(self, batch: Batch, factor: float) -> dict[str, Tensor]:

@@ -56,7 +56,7 @@ def train_heads(
         sampler = TileSampler(images.result(), parameters.tiles, parameters.augmentation, parameters.seed)
 
     torch.set_num_threads(parameters.threads)
-    bank = Bank(encoders, parameters, work)
+    bank = Bank(encoders, parameters, fold, work)
     batches = Batches(sampler, parameters.batch_size)
     history = train(bank, batches, parameters.epochs, parameters, parameters.seed, work)
     epochs = sorted({*range(parameters.save_every, parameters.epochs + 1, parameters.save_every), parameters.epochs})

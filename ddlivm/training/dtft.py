@@ -23,11 +23,11 @@ class Dtft:
     Args:
         architecture: of the detector; its heads are those of step 3.
         parameters: of the training.
+        fold: the fold's name, for messages.
     """
 
-    name = "dtft_training"
-
-    def __init__(self, architecture: Architecture, parameters: DtftTraining) -> None:
+    def __init__(self, architecture: Architecture, parameters: DtftTraining, fold: str) -> None:
+        self.name = f"dtft_training {fold}"
         taxonomy = load_taxonomy()
         torch.manual_seed(parameters.seed)
         self.detection_weight, *self.contrast_weights = parameters.loss_weights
@@ -50,9 +50,7 @@ class Dtft:
             "visible": (self.visible, self.visible_head),
             "joint": (self.infrared, self.visible, self.joint_head),
         }
-        self.optimisers = {
-            name: Optimiser(group, parameters, f"dtft_training {name}") for name, group in groups.items()
-        }
+        self.optimisers = {name: Optimiser(group, parameters, f"{self.name} {name}") for name, group in groups.items()}
 
     def step(self, batch: Batch, factor: float) -> dict[str, Tensor]:
         """Take the three updates; the encoder that a step masks is not executed in it."""

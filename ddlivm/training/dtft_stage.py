@@ -63,7 +63,7 @@ def train_encoders(
         parameters.stacked_convolutions,
         parameters.step_convolutions,
     )
-    dtft = Dtft(architecture, parameters)
+    dtft = Dtft(architecture, parameters, fold)
     batches = Batches(sampler, parameters.batch_size)
     history = train(dtft, batches, parameters.epochs, parameters, parameters.seed, work)
     save_weights(out / "encoders.safetensors", {"infrared": dtft.infrared, "visible": dtft.visible})

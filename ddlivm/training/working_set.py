@@ -16,6 +16,7 @@ from ddlivm.data.readers import Infrared
 from ddlivm.detector.normalisation import InfraredRange
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, write_json
+from ddlivm.training.image_file import ImageFile
 
 VARIANTS = 2
 """Diffused images kept for each pair with defects: each draws anew from its series."""
@@ -26,7 +27,7 @@ MINIMUM_LEFT = 0.3
 
 @dataclass(frozen=True)
 class WorkingSet:
-    """Working images of all source pairs, mapped from files, and their boxes.
+    """Working images of all source pairs, in files, and their boxes.
 
     Attributes:
         infrared: (n, 1 + VARIANTS, h, w) float16, K or grey levels above each image's median; variant 0 is as taken.
@@ -36,8 +37,8 @@ class WorkingSet:
         classes: per pair (k,) int64.
     """
 
-    infrared: npt.NDArray[np.float16]
-    visible: npt.NDArray[np.uint8]
+    infrared: ImageFile
+    visible: ImageFile
     spans: npt.NDArray[np.float32]
     boxes: tuple[npt.NDArray[np.float32], ...]
     classes: tuple[npt.NDArray[np.int64], ...]
@@ -121,18 +122,15 @@ def build(listed: Sequence[Source], folder: Path, threads: int, seed: int) -> Wo
     folder.mkdir(parents=True, exist_ok=True)
     width, height = listed[0].aligned.working_size
     visible_width, visible_height = visible_size((width, height))
-    mode = "r" if (folder / "complete.json").is_file() else "w+"
-    shapes = {
-        "infrared": (np.float16, (len(listed), 1 + VARIANTS, height, width)),
-        "visible": (np.uint8, (len(listed), visible_height, visible_width, 3)),
-    }
-    files = {
-        name: np.lib.format.open_memmap(folder / f"{name}.npy", mode=mode, dtype=dtype, shape=shape)
-        for name, (dtype, shape) in shapes.items()
-    }
-    if mode == "r":
+    paths = {name: folder / f"{name}.npy" for name in ("infrared", "visible")}
+    if (folder / "complete.json").is_file():
+        files = {name: ImageFile(path) for name, path in paths.items()}
         content = read_json(folder / "complete.json")
         return _working_set(files, content["spans"], content["boxes"], content["classes"])
+    files = {
+        "infrared": ImageFile.create(paths["infrared"], np.float16, (len(listed), 1 + VARIANTS, height, width)),
+        "visible": ImageFile.create(paths["visible"], np.uint8, (len(listed), visible_height, visible_width, 3)),
+    }
 
     def fill(index: int) -> tuple[float, list[list[float]], list[int]]:
         source = listed[index]
@@ -188,14 +186,14 @@ def clip(
 
 
 def _working_set(
-    files: Mapping[str, npt.NDArray[np.generic]],
+    files: Mapping[str, ImageFile],
     spans: list[float],
     boxes: list[list[list[float]]],
     classes: list[list[int]],
 ) -> WorkingSet:
     return WorkingSet(
-        np.asarray(files["infrared"], dtype=np.float16),
-        np.asarray(files["visible"], dtype=np.uint8),
+        files["infrared"],
+        files["visible"],
         np.asarray(spans, dtype=np.float32),
         tuple(np.asarray(entry, dtype=np.float32).reshape(-1, 4) for entry in boxes),
         tuple(np.asarray(entry, dtype=np.int64) for entry in classes),

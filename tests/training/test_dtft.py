@@ -13,7 +13,7 @@ SPEC = EncoderSpec("pyramid", (8, 8, 16, 16), (0, 1, 0, 0))
 @pytest.fixture
 def dtft():
     parameters, _ = tiny_parameters()
-    return Dtft(Architecture((64, 64), SPEC, SPEC, 16, 1, 1), parameters)
+    return Dtft(Architecture((64, 64), SPEC, SPEC, 16, 1, 1), parameters, "site1")
 
 
 @pytest.fixture

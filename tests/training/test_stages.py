@@ -85,7 +85,7 @@ def test_encoders_rest_in_phase_2(trained, plants, tmp_path):
     dtft, heads = tiny_parameters()
     listed = working_set.sources(plants, plants / "transforms", NO_SERIES, "site1", ("site2",), dtft.working_size)
     images = working_set.build(listed, tmp_path / "images", 1, seed=0)
-    bank = Bank(encoders, heads, tmp_path)
+    bank = Bank(encoders, heads, "site1", tmp_path)
     frozen = {"infrared": bank.infrared, "visible": bank.visible}
     everything = frozen | bank.modules
     before = {

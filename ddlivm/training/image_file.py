@@ -1,0 +1,45 @@
+"""Many images of one shape in one file, of which no more is in memory than is being used."""
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+
+class ImageFile:
+    """An array in a `.npy` file that is mapped anew for each use.
+
+    Pages that stay mapped count as the process's memory, and after an epoch that is the whole file.
+
+    Args:
+        path: the file, which exists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shape: tuple[int, ...] = self._map("r").shape
+
+    @classmethod
+    def create(cls, path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Self:
+        """Make a file of zeros, over whatever is there."""
+        np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        return cls(path)
+
+    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+        """Read a part, as a copy."""
+        return np.array(self._map("r")[index])
+
+    def __setitem__(self, index: Any, values: npt.ArrayLike) -> None:
+        """Write a part."""
+        self._map("r+")[index] = values
+
+    def flush(self) -> None:
+        """Wait until the disk has everything."""
+        with self.path.open("rb") as file:
+            os.fsync(file.fileno())
+
+    def _map(self, mode: Any) -> npt.NDArray[Any]:
+        mapped: npt.NDArray[Any] = np.load(self.path, mmap_mode=mode, allow_pickle=False)
+        return mapped
