@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ddlivm.data.detections import Detections
+from ddlivm.data.outlines import Outline
 from ddlivm.detector import configurations, mmdet
 from ddlivm.detector.architecture import MaskRcnnSpec
 from ddlivm.detector.encoders import Pyramid
@@ -23,11 +25,13 @@ class Truth:
     Attributes:
         boxes: (n, 4) float32 xyxy pixels of the working frame, or of the tile that was cut from it.
         labels: (n,) int64.
+        outlines: n polygons in the frame of the boxes; they may leave the image.
         size: (width, height) of every image of the batch, pixels.
     """
 
     boxes: tuple[Tensor, ...]
     labels: tuple[Tensor, ...]
+    outlines: tuple[tuple[Outline, ...], ...]
     size: tuple[int, int]
 
     def relabelled(self, labels: Sequence[int]) -> "Truth":
@@ -38,6 +42,7 @@ class Truth:
         return Truth(
             tuple(box[keep] for box, keep in zip(self.boxes, kept, strict=True)),
             tuple(label[keep] for label, keep in zip(mapped, kept, strict=True)),
+            tuple(tuple(compress(each, keep)) for each, keep in zip(self.outlines, kept, strict=True)),
             self.size,
         )
 

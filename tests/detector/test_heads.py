@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from ddlivm.data import box_outlines
 from ddlivm.detector.architecture import MaskRcnnSpec
 from ddlivm.detector.heads import BankEntry, OneStage, Truth
 
 CHANNELS = (4, 4, 4, 4)
 SIZE = (64, 32)
-EMPTY = Truth((torch.zeros(0, 4),), (torch.zeros(0, dtype=torch.int64),), SIZE)
+EMPTY = Truth((torch.zeros(0, 4),), (torch.zeros(0, dtype=torch.int64),), ((),), SIZE)
 
 
 def pyramid(batch=1):
@@ -65,7 +66,8 @@ def test_of_two_boxes_that_would_match_one_defect_the_better_stays():
 
 
 def test_both_heads_learn_a_box_and_find_it(entry):
-    truth = Truth((torch.tensor([[8.0, 8, 28, 24], [40, 4, 60, 24]]),), (torch.tensor([7, 2]),), SIZE)
+    boxes = torch.tensor([[8.0, 8, 28, 24], [40, 4, 60, 24]])
+    truth = Truth((boxes,), (torch.tensor([7, 2]),), (box_outlines(boxes.numpy()),), SIZE)
     features = pyramid()
     optimizer = torch.optim.AdamW(entry.parameters(), lr=1e-2)
     for _ in range(50):
