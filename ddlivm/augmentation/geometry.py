@@ -1,4 +1,4 @@
-"""Transformations of where things are: the same on both modalities and on the boxes (3.3).
+"""Transformations of where things are: the same on both modalities, the boxes and the outlines (3.3).
 
 Pure functions: the given sample is never changed. Which to use, and how often, is the loader's choice.
 """
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.augmentation.sample import Sample
+from ddlivm.data import move
 
 MINIMUM_LEFT = 0.3
 """A defect of which less is left (share of its box's area) is no longer one to learn from."""
@@ -25,6 +26,7 @@ def flip_horizontal(sample: Sample) -> Sample:
         infrared=np.ascontiguousarray(sample.infrared[:, ::-1]),
         visible=np.ascontiguousarray(sample.visible[:, ::-1]),
         boxes=boxes,
+        outlines=move(sample.outlines, (width, 0), (-1, 1)),
     )
 
 
@@ -38,6 +40,7 @@ def flip_vertical(sample: Sample) -> Sample:
         infrared=np.ascontiguousarray(sample.infrared[::-1]),
         visible=np.ascontiguousarray(sample.visible[::-1]),
         boxes=boxes,
+        outlines=move(sample.outlines, (0, height), (1, -1)),
     )
 
 
@@ -75,6 +78,7 @@ def altitude_crop(sample: Sample, tiles: int, column: int, row: int) -> Sample:
         ),
         boxes=((clipped - np.tile(part[:2], 2)) * tiles).astype(np.float32),
         classes=sample.classes,
+        outlines=move(sample.outlines, part[:2], (tiles, tiles)),
     ).keep(left)
 
 

@@ -4,6 +4,7 @@ from ddlivm.data.aligned_pair import VISIBLE_RATIO, AlignedPair, WorkingFrame, v
 from ddlivm.data.dataset import DataSet, Labels, Pair, Site
 from ddlivm.data.detections import Detections
 from ddlivm.data.folds import ALL, Fold, resolve_fold
+from ddlivm.data.outlines import Outline, box_outlines, move
 from ddlivm.data.readers import Infrared, TemperatureScale, read_infrared, read_visible
 from ddlivm.data.taxonomy import SHAPES, DefectType, Taxonomy, load_taxonomy
 from ddlivm.data.transforms import Box, PairAlignment, SiteAlignments, Transform
@@ -20,6 +21,7 @@ __all__ = [
     "Fold",
     "Infrared",
     "Labels",
+    "Outline",
     "Pair",
     "PairAlignment",
     "Site",
@@ -28,7 +30,9 @@ __all__ = [
     "TemperatureScale",
     "Transform",
     "WorkingFrame",
+    "box_outlines",
     "load_taxonomy",
+    "move",
     "read_infrared",
     "read_visible",
     "resolve_fold",

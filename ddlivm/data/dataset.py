@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ddlivm.data.detections import Detections
 from ddlivm.data.folds import Fold, resolve_fold
+from ddlivm.data.outlines import Outline, box_outlines, outline, segmentation_outline
 from ddlivm.data.readers import Infrared, TemperatureScale, read_infrared, read_visible
 from ddlivm.data.taxonomy import load_taxonomy
 from ddlivm.errors import InputError
@@ -58,17 +59,23 @@ class Labels:
         image_id: the COCO image id, for results.
         defects: boxes in raw infrared pixels.
         ids: (n,) the COCO annotation ids, parallel to `defects`.
-        polygons: per defect, its outline as (k, 2) raw infrared points, or None.
-        panels: modality (`infrared` or `visible`) to panel outlines, each (k, 2) points in that modality's raw pixels.
+        polygons: per defect, the first polygon of its `segmentation` in raw infrared pixels, or None.
+        panels: modality (`infrared` or `visible`) to panel outlines in that modality's raw pixels.
         size: (width, height) of the raw infrared image.
     """
 
     image_id: int
     defects: Detections
     ids: npt.NDArray[np.int64]
-    polygons: tuple[npt.NDArray[np.float32] | None, ...]
-    panels: dict[str, tuple[npt.NDArray[np.float32], ...]]
+    polygons: tuple[Outline | None, ...]
+    panels: dict[str, tuple[Outline, ...]]
     size: tuple[int, int]
+
+    @property
+    def outlines(self) -> tuple[Outline, ...]:
+        """Per defect, its polygon where it has one, else its box; raw infrared pixels."""
+        boxes = box_outlines(self.defects.boxes)
+        return tuple(box if polygon is None else polygon for box, polygon in zip(boxes, self.polygons, strict=True))
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ class Site:
         """The labels of each pair, by pair name.
 
         Raises:
-            InputError: annotations.json is missing, damaged, or names an unknown type or image.
+            InputError: annotations.json is missing, damaged, names an unknown type or image, or has a bad outline.
         """
         path = self.folder / "annotations.json"
         content = read_json(path)
@@ -194,11 +201,13 @@ def _parse_labels(content: dict[str, Any], path: Path) -> dict[str, Labels]:
         if annotation["category_id"] not in class_of:
             raise InputError(f"{path}: annotation {annotation['id']} has unknown category {annotation['category_id']}")
         by_image[annotation["image_id"]].append(annotation)
-    panels: dict[int, dict[str, tuple[npt.NDArray[np.float32], ...]]] = {}
+    panels: dict[int, dict[str, tuple[Outline, ...]]] = {}
     for entry in content.get("panels", []):
-        panels.setdefault(entry["image_id"], {})[entry["modality"]] = tuple(map(_points, entry["polygons"]))
+        what = f"{path}: panels of image {entry['image_id']}"
+        outlines = tuple(outline(polygon, what) for polygon in entry["polygons"])
+        panels.setdefault(entry["image_id"], {})[entry["modality"]] = outlines
     return {
-        Path(image["file_name"]).stem: _image_labels(image, by_image[image["id"]], class_of, panels)
+        Path(image["file_name"]).stem: _image_labels(image, by_image[image["id"]], class_of, panels, path)
         for image in content["images"]
     }
 
@@ -207,19 +216,18 @@ def _image_labels(
     image: dict[str, Any],
     annotations: list[dict[str, Any]],
     class_of: dict[int, int],
-    panels: dict[int, dict[str, tuple[npt.NDArray[np.float32], ...]]],
+    panels: dict[int, dict[str, tuple[Outline, ...]]],
+    path: Path,
 ) -> Labels:
     rows = [{**entry, "category_id": class_of[entry["category_id"]] + 1} for entry in annotations]
-    outlines = [entry.get("segmentation") for entry in annotations]
     return Labels(
         image_id=int(image["id"]),
         defects=Detections.from_coco(rows),
         ids=np.array([entry["id"] for entry in annotations], dtype=np.int64),
-        polygons=tuple(_points(outline[0]) if outline else None for outline in outlines),
+        polygons=tuple(
+            segmentation_outline(entry.get("segmentation"), f"{path}: annotation {entry['id']}")
+            for entry in annotations
+        ),
         panels=panels.get(image["id"], {}),
         size=(int(image["width"]), int(image["height"])),
     )
-
-
-def _points(flat: list[float]) -> npt.NDArray[np.float32]:
-    return np.asarray(flat, dtype=np.float32).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Check a data set: every file, size, pair, box, class and id."""
+"""Check a data set: every file, size, pair, box, outline, class and id."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ddlivm.data.dataset import IMAGE_SUFFIXES, DataSet, Pair, Site
+from ddlivm.data.outlines import Outline, outline, segmentation_outline
 from ddlivm.data.taxonomy import load_taxonomy
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, sha256
@@ -168,11 +171,11 @@ def _annotation_problems(
     for name in sorted(set(categories.values()) - set(known)):
         yield f"{path}: category {name!r} is no known defect type; the taxonomy has {', '.join(known)}"
     for entry in content["annotations"]:
-        yield from _box_problems(entry, images, categories, path)
+        yield from _label_problems(entry, images, categories, path)
     yield from _panel_problems(content.get("panels", []), images, sizes, path)
 
 
-def _box_problems(
+def _label_problems(
     entry: dict[str, Any], images: dict[int, dict[str, Any]], categories: dict[int, str], path: Path
 ) -> Iterator[str]:
     what = f"{path}: annotation {entry['id']}"
@@ -189,6 +192,13 @@ def _box_problems(
         x >= -SLACK and y >= -SLACK and x + width <= image["width"] + SLACK and y + height <= image["height"] + SLACK
     ):
         yield f"{what} has a box {entry['bbox']} outside its image of {image['width']}x{image['height']}"
+    try:
+        polygon = segmentation_outline(entry.get("segmentation"), what)
+    except InputError as error:
+        yield str(error)
+    else:
+        if polygon is not None and not _inside(polygon, (image["width"], image["height"])):
+            yield f"{what} has an outline outside its image of {image['width']}x{image['height']}"
 
 
 def _panel_problems(
@@ -207,12 +217,14 @@ def _panel_problems(
             continue
         size = sizes.get(Path(images[entry["image_id"]]["file_name"]).stem, {}).get(entry["modality"])
         for polygon in entry["polygons"]:
-            if len(polygon) < 6 or len(polygon) % 2:
-                yield f"{what}: an outline has {len(polygon)} numbers; at least three points are needed"
-            elif size and not _inside(polygon, size):
-                yield f"{what}: an outline leaves the {entry['modality']} image of {size[0]}x{size[1]}"
+            try:
+                points = outline(polygon, what)
+            except InputError as error:
+                yield str(error)
+            else:
+                if size and not _inside(points, size):
+                    yield f"{what}: an outline leaves the {entry['modality']} image of {size[0]}x{size[1]}"
 
 
-def _inside(polygon: list[float], size: tuple[int, int]) -> bool:
-    xs, ys = polygon[::2], polygon[1::2]
-    return min(*xs, *ys) >= -SLACK and max(xs) <= size[0] + SLACK and max(ys) <= size[1] + SLACK
+def _inside(polygon: Outline, size: tuple[int, int]) -> bool:
+    return bool((polygon >= -SLACK).all() and (polygon <= np.add(size, SLACK)).all())

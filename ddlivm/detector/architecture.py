@@ -35,12 +35,14 @@ class MaskRcnnSpec:
         proposals: proposals kept for the second stage, per image.
         samples: (RPN, RoI) samples an image in the losses.
         channels: of the two fully connected layers.
+        masks: whether there is a mask branch beside the box branches.
     """
 
     anchor_scales: tuple[float, ...]
     proposals: int
     samples: tuple[int, int]
     channels: int
+    masks: bool = False
 
 
 @dataclass(frozen=True)

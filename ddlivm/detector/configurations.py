@@ -17,6 +17,9 @@ OVERLAP = {"fcos": 0.4, "rpn": 0.7, "mask_rcnn": 0.4}
 MAXIMUM_DETECTIONS = 100
 """Per picture."""
 
+MASK_BINS = 14
+"""Features on each side of a proposal that the mask branch sees."""
+
 
 def neck(inputs: tuple[int, ...], channels: int) -> Config:
     """Return an FPN over the four levels; a fifth comes from max-pooling the fourth."""
@@ -120,18 +123,40 @@ def rpn(channels: int, spec: MaskRcnnSpec) -> Config:
     }
 
 
+def roi_extractor(channels: int, bins: int) -> Config:
+    """Return what cuts `bins` x `bins` features of a proposal out of the level that fits its size."""
+    return {
+        "type": "SingleRoIExtractor",
+        "roi_layer": {"type": "RoIAlign", "output_size": bins, "sampling_ratio": 0},
+        "out_channels": channels,
+        "featmap_strides": list(STRIDES),
+        # Half of the default, as working images are half as large as the pictures that it was chosen for.
+        "finest_scale": 28,
+    }
+
+
+def mask_branch(classes: int, channels: int) -> Config:
+    """Return Mask R-CNN's mask branch: a mask for each class, of twice `MASK_BINS` a side."""
+    return {
+        "mask_roi_extractor": roi_extractor(channels, MASK_BINS),
+        "mask_head": {
+            "type": "FCNMaskHead",
+            "num_convs": 4,
+            "in_channels": channels,
+            "conv_out_channels": channels,
+            "num_classes": classes,
+            "upsample_cfg": {"type": "deconv", "scale_factor": 2},
+            "loss_mask": {"type": "CrossEntropyLoss", "use_mask": True, "loss_weight": 1.0},
+        },
+    }
+
+
 def second_stage(classes: int, channels: int, spec: MaskRcnnSpec) -> Config:
-    """Return Mask R-CNN's second stage, boxes only: the labels have no outlines."""
+    """Return Mask R-CNN's second stage: the box branches, and the mask branch where it is asked for."""
     return {
         "type": "StandardRoIHead",
-        "bbox_roi_extractor": {
-            "type": "SingleRoIExtractor",
-            "roi_layer": {"type": "RoIAlign", "output_size": 7, "sampling_ratio": 0},
-            "out_channels": channels,
-            "featmap_strides": list(STRIDES),
-            # Half of the default, as working images are half as large as the pictures that it was chosen for.
-            "finest_scale": 28,
-        },
+        **(mask_branch(classes, channels) if spec.masks else {}),
+        "bbox_roi_extractor": roi_extractor(channels, 7),
         "bbox_head": {
             "type": "Shared2FCBBoxHead",
             "in_channels": channels,
@@ -164,11 +189,13 @@ def second_stage(classes: int, channels: int, spec: MaskRcnnSpec) -> Config:
                 "add_gt_as_proposals": True,
             },
             "pos_weight": -1,
+            "mask_size": 2 * MASK_BINS,
             "debug": False,
         },
         "test_cfg": {
             "score_thr": CONFIDENCE_FLOOR,
             "nms": {"type": "nms", "iou_threshold": OVERLAP["mask_rcnn"]},
             "max_per_img": MAXIMUM_DETECTIONS,
+            "mask_thr_binary": 0.5,
         },
     }

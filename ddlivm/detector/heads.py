@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ddlivm.data.detections import Detections
+from ddlivm.data.outlines import Outline
 from ddlivm.detector import configurations, mmdet
 from ddlivm.detector.architecture import MaskRcnnSpec
 from ddlivm.detector.encoders import Pyramid
@@ -23,11 +25,13 @@ class Truth:
     Attributes:
         boxes: (n, 4) float32 xyxy pixels of the working frame, or of the tile that was cut from it.
         labels: (n,) int64.
+        outlines: n polygons in the frame of the boxes; they may leave the image.
         size: (width, height) of every image of the batch, pixels.
     """
 
     boxes: tuple[Tensor, ...]
     labels: tuple[Tensor, ...]
+    outlines: tuple[tuple[Outline, ...], ...]
     size: tuple[int, int]
 
     def relabelled(self, labels: Sequence[int]) -> "Truth":
@@ -38,6 +42,7 @@ class Truth:
         return Truth(
             tuple(box[keep] for box, keep in zip(self.boxes, kept, strict=True)),
             tuple(label[keep] for label, keep in zip(mapped, kept, strict=True)),
+            tuple(tuple(compress(each, keep)) for each, keep in zip(self.outlines, kept, strict=True)),
             self.size,
         )
 
@@ -103,7 +108,7 @@ class BankEntry(OneStage):
         self.to(memory_format=torch.channels_last)
 
     def losses(self, pyramid: Pyramid, truth: Truth) -> Losses:
-        """Return the losses of both heads, scalars each."""
+        """Return the losses of both heads, scalars each; `roi_mask` where there is a mask branch."""
         levels = self.neck(pyramid)
         return self._fcos_losses(levels, truth) | self._mask_rcnn_losses(levels, truth)
 
@@ -114,21 +119,23 @@ class BankEntry(OneStage):
         first = self.rpn_head.loss_by_feat(*outputs, objects, metas)
         detached = [[level.detach() for level in output] for output in outputs]
         proposals = self.rpn_head.predict_by_feat(*detached, batch_img_metas=metas, cfg=self.proposals)
-        samples = mmdet.samples(mmdet.instances(truth.boxes, truth.labels), truth.size)
-        second = self.roi_head.loss(levels, proposals, samples)
+        targets = mmdet.instances(truth.boxes, truth.labels)
+        if self.roi_head.with_mask:
+            targets = mmdet.with_masks(targets, truth.outlines, truth.size)
+        second = self.roi_head.loss(levels, proposals, mmdet.samples(targets, truth.size))
         losses = {f"rpn_{name.removeprefix('loss_rpn_')}": sum(values) for name, values in first.items()}
-        return losses | {f"roi_{name[5:]}": second[name] for name in ("loss_cls", "loss_bbox")}
+        # Beside the losses there is the classification's accuracy; the mask loss is a vector of one.
+        return losses | {f"roi_{name[5:]}": second[name].sum() for name in second if name.startswith("loss_")}
 
     def detect_in_two_stages(self, pyramid: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
-        """Return Mask R-CNN's detections; else as `detect`."""
+        """Return Mask R-CNN's boxes, without running its mask branch; else as `detect`."""
         return self._mask_rcnn_detections(self.neck(pyramid), size, minimum_score)
 
     def _mask_rcnn_detections(self, levels: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
         metas = mmdet.metas(len(levels[0]), size)
         proposals = self.rpn_head.predict_by_feat(*self.rpn_head(levels), batch_img_metas=metas, cfg=self.proposals)
-        empty = [(levels[0].new_zeros((0, 4)), torch.zeros(0, dtype=torch.int64))] * len(proposals)
-        samples = mmdet.samples(mmdet.instances(*zip(*empty, strict=True)), size)
-        results = self.roi_head.predict(levels, proposals, samples, rescale=False)
+        # `predict` would run the mask branch too.
+        results = self.roi_head.predict_bbox(levels, metas, proposals, self.roi_head.test_cfg)
         return [_to_detections(result, minimum_score) for result in results]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ddlivm.data.outlines import Outline
 from ddlivm.detector.operators import install
 
 install()
@@ -13,8 +14,10 @@ install()
 from mmdet.models.dense_heads import fcos_head, rpn_head  # noqa: E402, F401
 from mmdet.models.necks import fpn  # noqa: E402, F401
 from mmdet.models.roi_heads import standard_roi_head  # noqa: E402, F401
+from mmdet.models.roi_heads.mask_heads import fcn_mask_head  # noqa: E402, F401
 from mmdet.registry import MODELS  # noqa: E402
 from mmdet.structures import DetDataSample  # noqa: E402
+from mmdet.structures.mask import PolygonMasks  # noqa: E402
 from mmengine.config import ConfigDict  # noqa: E402
 from mmengine.logging import MMLogger  # noqa: E402
 from mmengine.structures import InstanceData  # noqa: E402
@@ -50,6 +53,22 @@ def metas(count: int, size: tuple[int, int]) -> list[Config]:
 def instances(boxes: Sequence[Tensor], labels: Sequence[Tensor]) -> list[Any]:
     """Return one instance structure an image from (n, 4) xyxy float boxes and (n,) int64 labels."""
     return [InstanceData(bboxes=box, labels=label) for box, label in zip(boxes, labels, strict=True)]
+
+
+def with_masks(truth: Sequence[Any], outlines: Sequence[Sequence[Outline]], size: tuple[int, int]) -> list[Any]:
+    """Return `instances`' structures with one polygon a box, which losses rasterise at their own resolution.
+
+    Args:
+        truth: one structure an image.
+        outlines: per image, parallel to its boxes and in their frame.
+        size: (width, height) of every image, pixels.
+    """
+    width, height = size
+    masks = [PolygonMasks([[points.ravel()] for points in each], height, width) for each in outlines]
+    return [
+        InstanceData(bboxes=instance.bboxes, labels=instance.labels, masks=mask)
+        for instance, mask in zip(truth, masks, strict=True)
+    ]
 
 
 def samples(truth: Sequence[Any], size: tuple[int, int]) -> list[Any]:

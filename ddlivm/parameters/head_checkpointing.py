@@ -15,6 +15,7 @@ class MaskRcnn(Section):
         rpn_samples: anchors in the first stage's loss, per image.
         roi_samples: proposals in the second stage's loss, per image.
         channels: of the two fully connected layers.
+        masks: whether a mask branch learns the labels' outlines, or their boxes where they have none.
     """
 
     anchor_scales: tuple[float, ...] = Field(min_length=1)
@@ -22,6 +23,7 @@ class MaskRcnn(Section):
     rpn_samples: int = Field(ge=2)
     roi_samples: int = Field(ge=2)
     channels: int = Field(ge=1)
+    masks: bool
 
 
 class HeadCheckpointing(Schedule):

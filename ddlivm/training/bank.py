@@ -70,7 +70,11 @@ def mask_rcnn_spec(parameters: HeadCheckpointing) -> MaskRcnnSpec:
     """Return the two-stage head's sizes from the stage's section."""
     section = parameters.mask_rcnn
     return MaskRcnnSpec(
-        section.anchor_scales, section.proposals, (section.rpn_samples, section.roi_samples), section.channels
+        section.anchor_scales,
+        section.proposals,
+        (section.rpn_samples, section.roi_samples),
+        section.channels,
+        section.masks,
     )
 
 

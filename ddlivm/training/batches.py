@@ -18,7 +18,7 @@ class Batch:
     Attributes:
         infrared: (B, 1, h, w) normalised.
         visible: (B, 3, 7h/4, 7w/4) normalised, of the same ground.
-        truth: the tiles' boxes and taxonomy classes.
+        truth: the tiles' boxes, taxonomy classes and outlines.
     """
 
     infrared: Tensor
@@ -59,6 +59,7 @@ class Batches:
             truth = Truth(
                 tuple(torch.from_numpy(sample.boxes) for sample in samples),
                 tuple(torch.from_numpy(sample.classes) for sample in samples),
+                tuple(sample.outlines for sample in samples),
                 samples[0].size,
             )
             yield done / len(plan), Batch(infrared_tensor(infrared), visible_tensor(visible), truth)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ddlivm.augmentation.geometry import altitude_crop, flip_horizontal, flip_vertical
 from ddlivm.augmentation.photometry import add_noise, cutout
 from ddlivm.augmentation.sample import Sample
-from ddlivm.data import VISIBLE_RATIO
+from ddlivm.data import VISIBLE_RATIO, move
 from ddlivm.detector.normalisation import InfraredRange
 from ddlivm.parameters.dtft_training import Augmentation, Tiles
 from ddlivm.training.radiometry import jitter
@@ -132,7 +132,8 @@ class TileSampler:
         factors = np.tile([width / region[0], height / region[1]], 2)
         moved = ((boxes - np.array([x0, y0, x0, y0])) * factors).astype(np.float32)
         clipped, kept = clip(moved, (width, height))
-        return Sample(infrared, visible, clipped, data.classes[place.pair]).keep(kept)
+        outlines = move(data.outlines[place.pair], (x0, y0), factors[:2])
+        return Sample(infrared, visible, clipped, data.classes[place.pair], outlines).keep(kept)
 
     def _lower(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Enlarge a quarter or a ninth; the part with a defect's centre where there is a defect."""

@@ -4,14 +4,26 @@ import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ddlivm.augmentation.series import Series
-from ddlivm.data import AlignedPair, DataSet, Labels, Pair, SiteAlignments, WorkingFrame, visible_size
+from ddlivm.data import (
+    AlignedPair,
+    DataSet,
+    Labels,
+    Outline,
+    Pair,
+    SiteAlignments,
+    WorkingFrame,
+    move,
+    visible_size,
+)
 from ddlivm.data.readers import Infrared
 from ddlivm.detector.normalisation import InfraredRange
 from ddlivm.errors import InputError
@@ -27,7 +39,7 @@ MINIMUM_LEFT = 0.3
 
 @dataclass(frozen=True)
 class WorkingSet:
-    """Working images of all source pairs, in files, and their boxes.
+    """Working images of all source pairs, in files, and their labels.
 
     Attributes:
         infrared: (n, 1 + VARIANTS, h, w) float16, K or grey levels above each image's median; variant 0 is as taken.
@@ -35,6 +47,7 @@ class WorkingSet:
         spans: (n,) float32, the values that `InfraredRange` makes a step of 1.
         boxes: per pair (k, 4) float32 xyxy working pixels.
         classes: per pair (k,) int64.
+        outlines: per pair k polygons, working pixels; they may leave the image.
     """
 
     infrared: ImageFile
@@ -42,6 +55,7 @@ class WorkingSet:
     spans: npt.NDArray[np.float32]
     boxes: tuple[npt.NDArray[np.float32], ...]
     classes: tuple[npt.NDArray[np.int64], ...]
+    outlines: tuple[tuple[Outline, ...], ...]
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -126,34 +140,40 @@ def build(listed: Sequence[Source], folder: Path, threads: int, seed: int) -> Wo
     if (folder / "complete.json").is_file():
         files = {name: ImageFile(path) for name, path in paths.items()}
         content = read_json(folder / "complete.json")
-        return _working_set(files, content["spans"], content["boxes"], content["classes"])
+        return _working_set(files, content)
     files = {
         "infrared": ImageFile.create(paths["infrared"], np.float16, (len(listed), 1 + VARIANTS, height, width)),
         "visible": ImageFile.create(paths["visible"], np.uint8, (len(listed), visible_height, visible_width, 3)),
     }
 
-    def fill(index: int) -> tuple[float, list[list[float]], list[int]]:
+    def fill(index: int) -> dict[str, Any]:
         source = listed[index]
         # A copy of the pair: its decoded images go when this function ends.
         aligned = AlignedPair(source.aligned.pair, source.aligned.transform, source.aligned.working_size)
         values = aligned.infrared()
         measured = InfraredRange.of(values, aligned.raw_infrared.radiometric)
         files["visible"][index] = aligned.visible()
-        boxes, classes = _labels_in(aligned.frame, source.labels)
+        boxes, classes, outlines = _labels_in(aligned.frame, source.labels)
         for variant in range(1 + VARIANTS):
             if variant and source.series is not None and len(source.labels.defects):
                 rng = np.random.default_rng([seed, index, variant])
                 values = _diffused(aligned, source.series, rng)
             files["infrared"][index, variant] = values - np.float32(measured.centre)
-        return measured.span, boxes.tolist(), classes.tolist()
+        return {
+            "spans": measured.span,
+            "boxes": boxes.tolist(),
+            "classes": classes.tolist(),
+            "outlines": [points.tolist() for points in outlines],
+        }
 
     cv2.setNumThreads(1)  # side by side already: its own threads would take other processes' cores
     with ThreadPoolExecutor(threads) as executor:
-        spans, boxes, classes = (list(column) for column in zip(*executor.map(fill, range(len(listed))), strict=True))
+        rows = list(executor.map(fill, range(len(listed))))
     for file in files.values():
         file.flush()
-    write_json(folder / "complete.json", {"spans": spans, "boxes": boxes, "classes": classes})
-    return _working_set(files, spans, boxes, classes)
+    content = {name: [row[name] for row in rows] for name in rows[0]}
+    write_json(folder / "complete.json", content)
+    return _working_set(files, content)
 
 
 def _diffused(aligned: AlignedPair, series: Series, rng: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -165,10 +185,13 @@ def _diffused(aligned: AlignedPair, series: Series, rng: np.random.Generator) ->
     return changed.infrared()
 
 
-def _labels_in(frame: WorkingFrame, labels: Labels) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+def _labels_in(
+    frame: WorkingFrame, labels: Labels
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64], tuple[Outline, ...]]:
     boxes = frame.to_working(labels.defects.boxes)
     clipped, kept = clip(boxes, frame.size)
-    return clipped[kept], labels.defects.classes[kept]
+    outlines = move(compress(labels.outlines, kept), frame.crop[:2], frame.factors)
+    return clipped[kept], labels.defects.classes[kept], outlines
 
 
 def clip(
@@ -185,18 +208,14 @@ def clip(
     return clipped.astype(np.float32), (left >= needed) & (left > 0)
 
 
-def _working_set(
-    files: Mapping[str, ImageFile],
-    spans: list[float],
-    boxes: list[list[list[float]]],
-    classes: list[list[int]],
-) -> WorkingSet:
+def _working_set(files: Mapping[str, ImageFile], content: dict[str, Any]) -> WorkingSet:
     return WorkingSet(
         files["infrared"],
         files["visible"],
-        np.asarray(spans, dtype=np.float32),
-        tuple(np.asarray(entry, dtype=np.float32).reshape(-1, 4) for entry in boxes),
-        tuple(np.asarray(entry, dtype=np.int64) for entry in classes),
+        np.asarray(content["spans"], dtype=np.float32),
+        tuple(np.asarray(entry, dtype=np.float32).reshape(-1, 4) for entry in content["boxes"]),
+        tuple(np.asarray(entry, dtype=np.int64) for entry in content["classes"]),
+        tuple(tuple(np.asarray(points, dtype=np.float32) for points in entry) for entry in content["outlines"]),
     )
 
 

@@ -1,6 +1,7 @@
 """A drawn square follows its box through every transformation, in both modalities."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from ddlivm.augmentation.geometry import altitude_crop, flip_horizontal, flip_vertical, rotate180
 from ddlivm.augmentation.photometry import add_noise, cutout
 from ddlivm.augmentation.sample import Sample
+from ddlivm.data import box_outlines
+from tests.augmentation.polygons import TRIANGLES, filled, near_the_edge
 
 WIDTH, HEIGHT = 96, 64
 
@@ -20,7 +23,8 @@ def square(x0: int, y0: int, x1: int, y1: int) -> Sample:
     visible = np.zeros((HEIGHT * 7 // 4, WIDTH * 7 // 4, 3), dtype=np.uint8)
     infrared[y0:y1, x0:x1] = 60
     visible[y0 * 7 // 4 : y1 * 7 // 4, x0 * 7 // 4 : x1 * 7 // 4] = 200
-    return Sample(infrared, visible, np.array([[x0, y0, x1, y1]], np.float32), np.array([3]))
+    boxes = np.array([[x0, y0, x1, y1]], np.float32)
+    return Sample(infrared, visible, boxes, np.array([3]), box_outlines(boxes))
 
 
 def drawn_box(hot: np.ndarray) -> tuple[float, ...]:
@@ -67,8 +71,8 @@ def test_a_square_follows_its_box_into_the_enlarged_part(tiles: int, column: int
 def test_a_box_with_less_than_three_tenths_left_is_dropped(x0: int, kept: bool) -> None:
     sample = square(20, 20, 28, 28)
     boxes = np.array([[x0, 8, x0 + 8, 16]], np.float32)  # the left half ends at 48
-    crop = altitude_crop(Sample(sample.infrared, sample.visible, boxes, sample.classes), 2, 0, 0)
-    assert len(crop.boxes) == len(crop.classes) == int(kept)
+    crop = altitude_crop(replace(sample, boxes=boxes, outlines=box_outlines(boxes)), 2, 0, 0)
+    assert len(crop.boxes) == len(crop.classes) == len(crop.outlines) == int(kept)
     if kept:
         assert crop.boxes[0, 2] == min(2 * (x0 + 8), WIDTH)
 
@@ -83,6 +87,7 @@ def test_no_boxes_stay_no_boxes() -> None:
     bare = sample.keep(np.array([False]))
     for turned in (flip_horizontal(bare), altitude_crop(bare, 3, 0, 2), cutout(bare, np.random.default_rng(0))):
         assert turned.boxes.shape == (0, 4)
+        assert turned.outlines == ()
 
 
 @given(seed=st.integers(0, 10_000))
@@ -96,7 +101,42 @@ def test_cutout_hides_the_same_ground_and_drops_what_it_covers(seed: int) -> Non
     hole[y0 * 7 // 4 : y1 * 7 // 4, x0 * 7 // 4 : x1 * 7 // 4] = True
     assert ((cut.visible != sample.visible).any(axis=2) == hole).all()
     covered = hidden[8:16, 8:16].mean()
-    assert len(cut.boxes) == int(covered <= 0.7)
+    assert len(cut.boxes) == len(cut.outlines) == int(covered <= 0.7)
+
+
+def drawn(points: np.ndarray) -> Sample:
+    """A tile whose infrared image is 1 inside a polygon, else 0."""
+    boxes = np.concatenate([points.min(axis=0), points.max(axis=0)])[None]
+    visible = np.zeros((HEIGHT * 7 // 4, WIDTH * 7 // 4, 3), dtype=np.uint8)
+    return Sample(filled(points, (WIDTH, HEIGHT)).astype(np.float32), visible, boxes, np.array([3]), (points,))
+
+
+@pytest.mark.parametrize("turn", [flip_horizontal, flip_vertical, rotate180])
+@pytest.mark.parametrize("points", TRIANGLES)
+def test_an_outline_is_mirrored_as_its_image_is(turn: Callable[[Sample], Sample], points: np.ndarray) -> None:
+    turned = turn(drawn(points))
+    np.testing.assert_array_equal(turned.infrared > 0.5, filled(turned.outlines[0], (WIDTH, HEIGHT)))
+    low, high = turned.outlines[0].min(axis=0), turned.outlines[0].max(axis=0)
+    np.testing.assert_allclose([*low, *high], turned.boxes[0], rtol=1e-6)
+
+
+def test_a_mirrored_outline_by_hand() -> None:
+    (points,) = flip_horizontal(drawn(np.array([[4, 8], [12, 8], [4, 20]], np.float32))).outlines
+    assert points.tolist() == [[92, 8], [84, 8], [92, 20]]
+    assert points.dtype == np.float32
+
+
+@pytest.mark.parametrize(("tiles", "column", "row"), [(2, 0, 0), (2, 1, 1), (3, 0, 1), (3, 1, 1)])
+@pytest.mark.parametrize("points", TRIANGLES)
+def test_an_outline_follows_its_image_into_the_enlarged_part(
+    tiles: int, column: int, row: int, points: np.ndarray
+) -> None:
+    part = np.array([[column, row, column + 1, row + 1]]) * [WIDTH, HEIGHT, WIDTH, HEIGHT] / tiles
+    crop = altitude_crop(replace(drawn(points), boxes=part.astype(np.float32)), tiles, column, row)
+    expected = filled(crop.outlines[0], (WIDTH, HEIGHT))
+    assert expected.any()
+    differs = (crop.infrared > 0.5) != expected
+    assert not (differs & ~near_the_edge(expected, tiles)).any()
 
 
 def test_noise_has_the_asked_standard_deviations_and_keeps_the_boxes() -> None:

@@ -62,6 +62,10 @@ def test_labels_are_read_as_written(data: Path):
     assert found.ids.tolist() == [5, 9]
     assert found.polygons[0] is None
     np.testing.assert_array_equal(found.polygons[1], [(1, 2), (4, 2), (4, 6)])
+    assert [points.tolist() for points in found.outlines] == [
+        [[10, 20], [40, 20], [40, 60], [10, 60]],
+        [[1, 2], [4, 2], [4, 6]],
+    ]
     np.testing.assert_array_equal(found.panels["visible"][0], [(0, 0), (9, 0), (9, 9), (0, 9)])
     assert found.size == (320, 256)
     assert len(labels["0001"].defects) == 0
@@ -136,9 +140,19 @@ def test_other_files_are_not_taken_for_images(data: Path):
         (lambda c: c["annotations"][0].update(bbox=[1, 2, 3]), "is not a COCO annotation file as expected"),
         (lambda c: c["annotations"][0].update(bbox="all"), "is not a COCO annotation file as expected"),
         (lambda c: c["annotations"][0].pop("bbox"), "'bbox'"),
+        (lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3]]), "annotation 1: an outline has 3 numbers"),
+        (lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3, 4]]), "annotation 1: an outline has 4 numbers"),
+        (lambda c: c["annotations"][0].update(segmentation=[["a"] * 6]), "annotation 1: an outline is no list of numb"),
+        (
+            lambda c: c["annotations"][0].update(segmentation={"counts": ""}),
+            "annotation 1: its segmentation is no list",
+        ),
         (lambda c: c["images"][0].pop("file_name"), "'file_name'"),
         (lambda c: c.pop("categories"), "'categories'"),
-        (lambda c: c.update(panels=[{"image_id": 1, "modality": "visible", "polygons": [[1, 2, 3]]}]), "reshape"),
+        (
+            lambda c: c.update(panels=[{"image_id": 1, "modality": "visible", "polygons": [[1, 2, 3]]}]),
+            "image 1: an outline has 3",
+        ),
         (lambda c: c.update(panels=None), "is not a COCO annotation file as expected"),
     ],
 )

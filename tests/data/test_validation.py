@@ -38,6 +38,10 @@ def box(*values: float) -> Change:
     return lambda content: content["annotations"][0].update(bbox=list(values))
 
 
+def polygon(*values: object) -> Change:
+    return lambda content: content["annotations"][0].update(segmentation=[list(values)])
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -45,6 +49,10 @@ def box(*values: float) -> Change:
         (box(-1, 10, 21, 5), "outside its image"),
         (box(10, 10, 0, 5), "annotation 1 has an empty box"),
         (box(10, 10, 5, float("nan")), "empty box"),
+        (polygon(1, 2, 3, 4, 5), "annotation 1: an outline has 5 numbers"),
+        (polygon(1, 2, 3, 4), "annotation 1: an outline has 4 numbers"),
+        (polygon(1, 2, 3, 4, 5, "6"), "annotation 1: an outline is no list of numbers"),
+        (polygon(1, 2, 3, 4, 321, 6), "annotation 1 has an outline outside its image of 320x256"),
         (lambda content: content["annotations"][0].update(category_id=99), "annotation 1 has unknown category 99"),
         (lambda content: content["annotations"][0].update(image_id=99), "annotation 1 names image 99, not listed"),
         (lambda content: content["annotations"][0].update(id=2), "annotations: id 2 is given twice"),
@@ -56,6 +64,12 @@ def box(*values: float) -> Change:
         (
             lambda content: content["panels"].append({"image_id": 1, "modality": "x-ray", "polygons": []}),
             "modality 'x-ray'",
+        ),
+        (
+            lambda content: content["panels"].append(
+                {"image_id": 1, "modality": "visible", "polygons": [[0, 0, 5, 5]]}
+            ),
+            "panels of image 1: an outline has 4 numbers",
         ),
         (
             lambda content: content["panels"].append(

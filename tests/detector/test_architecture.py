@@ -18,6 +18,17 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     assert whole.fused_channels == (16, 32, 48, 64)
 
 
+def test_a_detector_from_before_masks_has_none(tmp_path):
+    masked = MaskRcnnSpec((4.0,), 50, (64, 32), 128, masks=True)
+    ARCHITECTURE.with_mask_rcnn(masked).save(tmp_path)
+    assert Architecture.load(tmp_path).mask_rcnn == masked
+    path = tmp_path / "detector.json"
+    content = json.loads(path.read_text())
+    del content["architecture"]["mask_rcnn"]["masks"]
+    path.write_text(json.dumps(content))
+    assert Architecture.load(tmp_path).mask_rcnn == MaskRcnnSpec((4.0,), 50, (64, 32), 128)
+
+
 def test_a_file_that_is_no_detector_is_named(tmp_path):
     path = tmp_path / "detector.json"
     with pytest.raises(InputError, match="cannot be read"):

@@ -1,13 +1,14 @@
 import pytest
 import torch
 
-from ddlivm.data import load_taxonomy
+from ddlivm.data import box_outlines, load_taxonomy
 from ddlivm.detector.contrast import Contrast, contrast, distances, pairs, pooled
 from ddlivm.detector.heads import Truth
 
 
 def truth(boxes, labels, size=(256, 256)):
-    return Truth((torch.tensor(boxes),), (torch.tensor(labels),), size)
+    places = torch.tensor(boxes)
+    return Truth((places,), (torch.tensor(labels),), (box_outlines(places.reshape(-1, 4).numpy()),), size)
 
 
 def constant_regions(vectors, size=256):

@@ -94,6 +94,17 @@ def test_mmcv_runs_on_the_bridge():
     assert features.grad.sum().item() == pytest.approx(4)
 
 
+def test_bitmaps_are_cropped_and_resized_on_the_bridge():
+    operators.install()
+    from mmdet.structures.mask import BitmapMasks
+
+    left = np.zeros((1, 8, 8), np.uint8)
+    left[:, :, :4] = 1
+    boxes = np.array([[0, 0, 8, 8], [2, 0, 6, 8], [4, 2, 8, 6]], np.float32)
+    cut = BitmapMasks(left, 8, 8).crop_and_resize(boxes, (4, 4), np.array([0, 0, 0])).to_ndarray()
+    assert [mask.tolist() for mask in cut.astype(int)] == [[[1, 1, 0, 0]] * 4, [[1, 1, 0, 0]] * 4, [[0, 0, 0, 0]] * 4]
+
+
 def test_a_compiled_mmcv_is_left_alone(monkeypatch):
     compiled = types.ModuleType(operators.EXTENSION)
     monkeypatch.setitem(sys.modules, operators.EXTENSION, compiled)

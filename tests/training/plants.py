@@ -1,4 +1,7 @@
-"""A tiny data set for training: three sites, flat panels, hot rectangles that show in both modalities."""
+"""A tiny data set for training: three sites, flat panels, hot rectangles that show in both modalities.
+
+Every other label says that its rectangle's upper left half is the defect.
+"""
 
 import json
 from pathlib import Path
@@ -37,8 +40,10 @@ def write_plants(folder: Path, pairs: int = 3) -> Path:
                 x, y = (4 * int(rng.integers(1, side // 4 - 5)) for side in SIZE)
                 temperatures[y : y + 12, x : x + 16] += 10
                 colours[y * 7 // 4 : (y + 12) * 7 // 4, x * 7 // 4 : (x + 16) * 7 // 4] = (20 * kind, 200, 40)
+                place = {"bbox": [x, y, 16, 12], "area": 192, "iscrowd": 0}
+                outline = {"segmentation": [[x, y, x + 16, y, x, y + 12]]} if len(annotations) % 2 == 0 else {}
                 annotation = {"id": len(annotations) + 1, "image_id": index, "category_id": int(kind) + 1}
-                annotations.append(annotation | {"bbox": [x, y, 16, 12], "area": 192, "iscrowd": 0})
+                annotations.append(annotation | place | outline)
             files = {"file_name": f"infrared/{name}.png", "visible": f"visible/{name}.jpg"}
             images.append({"id": index, "width": SIZE[0], "height": SIZE[1], **files})
             cv2.imwrite(str(folder / site / f"infrared/{name}.png"), ((temperatures + 273.15) * 100).astype(np.uint16))

@@ -25,3 +25,4 @@ def test_shares_and_tensors():
     assert last.visible.shape == (2, 3, 112, 168)
     assert first.truth.size == (96, 64)
     assert len(first.truth.boxes) == len(first.truth.labels) == 4
+    assert [len(each) for each in first.truth.outlines] == [len(boxes) for boxes in first.truth.boxes]

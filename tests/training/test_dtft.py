@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from ddlivm.data import box_outlines
 from ddlivm.detector.architecture import Architecture, EncoderSpec
 from ddlivm.detector.heads import Truth
 from ddlivm.training.batches import Batch
@@ -20,7 +21,8 @@ def dtft():
 def batch():
     generator = torch.Generator().manual_seed(0)
     boxes = torch.tensor([[8.0, 8, 24, 24], [32, 32, 60, 40]])
-    truth = Truth((boxes, boxes), (torch.tensor([0, 6]), torch.tensor([2, 8])), (64, 64))
+    labels = (torch.tensor([0, 6]), torch.tensor([2, 8]))
+    truth = Truth((boxes, boxes), labels, (box_outlines(boxes.numpy()),) * 2, (64, 64))
     images = (torch.randn(2, 1, 64, 64, generator=generator), torch.randn(2, 3, 112, 112, generator=generator))
     return Batch(*images, truth)
 
@@ -89,7 +91,7 @@ def test_the_losses_go_down_on_one_batch(dtft, batch):
 
 
 def test_a_batch_without_defects_can_be_learnt_from(dtft, batch):
-    nothing = Truth((torch.zeros(0, 4),) * 2, (torch.zeros(0, dtype=torch.int64),) * 2, (64, 64))
+    nothing = Truth((torch.zeros(0, 4),) * 2, (torch.zeros(0, dtype=torch.int64),) * 2, ((), ()), (64, 64))
     rows = dtft.step(Batch(batch.infrared, batch.visible, nothing), 1.0)
     assert rows["joint_contrast"] == 0
     assert all(torch.isfinite(row) for row in rows.values())

@@ -58,6 +58,7 @@ def test_what_is_written(trained):
     step3, entry = load_file(encoders / "step3.safetensors"), load_file(bank / "entry_001.safetensors")
     assert set(step3) < set(entry)
     assert "roi_head.bbox_head.fc_cls.weight" in entry
+    assert not any("mask_head" in key for key in entry)
     assert load_file(bank / "infrared_only.safetensors")["bbox_head.conv_cls.bias"].shape == (10,)
 
 
@@ -116,13 +117,9 @@ def test_a_type_starts_as_its_shape_in_the_infrared_only_reference(trained):
     assert torch.equal(wide["neck.fpn_convs.0.conv.weight"], narrow["neck.fpn_convs.0.conv.weight"])
 
 
-def test_a_killed_bank_goes_on_to_the_same_bytes(plants, trained, tmp_path, monkeypatch):
+def killed_at_the_fourth_step(monkeypatch):
     from ddlivm.training.bank import Bank
 
-    encoders, bank = trained
-    _, heads = tiny_parameters()
-    work = tmp_path / "work"
-    work.mkdir()
     step, calls = Bank.step, []
 
     def killed(self, batch, factor):
@@ -132,6 +129,14 @@ def test_a_killed_bank_goes_on_to_the_same_bytes(plants, trained, tmp_path, monk
         return step(self, batch, factor)
 
     monkeypatch.setattr(Bank, "step", killed)
+
+
+def test_a_killed_bank_goes_on_to_the_same_bytes(plants, trained, tmp_path, monkeypatch):
+    encoders, bank = trained
+    _, heads = tiny_parameters()
+    work = tmp_path / "work"
+    work.mkdir()
+    killed_at_the_fourth_step(monkeypatch)
     arguments = (plants, plants / "transforms", NO_SERIES, encoders, "site1", ["site2"], heads)
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir()
@@ -140,6 +145,29 @@ def test_a_killed_bank_goes_on_to_the_same_bytes(plants, trained, tmp_path, monk
         train_heads(*arguments, first, work)
     train_heads(*arguments, second, work)
     assert bytes_of(second) == bytes_of(bank)
+
+
+def test_a_killed_bank_with_masks_goes_on_to_the_same_bytes(plants, trained, tmp_path, monkeypatch):
+    from ddlivm.detector.load import load_detector
+
+    encoders, _ = trained
+    _, heads = tiny_parameters()
+    heads = heads.model_copy(update={"mask_rcnn": heads.mask_rcnn.model_copy(update={"masks": True})})
+    arguments = (plants, plants / "transforms", NO_SERIES, encoders, "site1", ["site2"], heads)
+    whole, first, second = (tmp_path / name for name in ("whole", "first", "second"))
+    for out in (whole, first, second):
+        (out / "work").mkdir(parents=True)
+        (out / "bank").mkdir()
+    train_heads(*arguments, whole / "bank", whole / "work")
+    with monkeypatch.context() as patch:
+        killed_at_the_fourth_step(patch)
+        with pytest.raises(KeyboardInterrupt):
+            train_heads(*arguments, first / "bank", first / "work")
+    train_heads(*arguments, second / "bank", first / "work")
+    assert bytes_of(second / "bank") == bytes_of(whole / "bank")
+    assert load_file(whole / "bank" / "entry_002.safetensors")["roi_head.mask_head.conv_logits.bias"].shape == (10,)
+    assert all(row["roi_mask"] > 0 for row in read_json(whole / "bank" / "history.json"))
+    assert load_detector(encoders, whole / "bank").entries["002"].roi_head.with_mask
 
 
 def test_bad_input_is_one_line(plants, trained, tmp_path):

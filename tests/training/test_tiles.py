@@ -6,10 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddlivm.augmentation.sample import Sample
+from ddlivm.data import box_outlines
 from ddlivm.parameters.dtft_training import Augmentation, Tiles
 from ddlivm.training.radiometry import jitter
 from ddlivm.training.tiles import Place, TileSampler
 from ddlivm.training.working_set import WorkingSet, clip
+from tests.augmentation.polygons import TRIANGLES, filled, near_the_edge
 
 NEVER = Augmentation(diffused=0, altitude=0, noise=0, cutout=0, radiometry=0)
 WIDTH, HEIGHT = 320, 256
@@ -23,9 +25,9 @@ def coordinates():
     wide = np.meshgrid(np.arange(WIDTH * 7 // 4), np.arange(HEIGHT * 7 // 4))
     visible = np.stack([np.repeat((grid * 4 / 7 / 2)[..., None], 3, axis=2) for grid in wide]).astype(np.uint8)
     boxes = np.array([[8, 8, 16, 16], [100, 100, 300, 140], [200, 30, 240, 60]], dtype=np.float32)
-    return WorkingSet(
-        infrared, visible, np.array([40, 40], np.float32), (boxes, boxes[:1]), (np.array([0, 3, 3]), np.array([7]))
-    )
+    outlines = (box_outlines(boxes), (np.array([[8, 8], [16, 8], [8, 16]], np.float32),))
+    spans, classes = np.array([40, 40], np.float32), (np.array([0, 3, 3]), np.array([7]))
+    return WorkingSet(infrared, visible, spans, (boxes, boxes[:1]), classes, outlines)
 
 
 def tiles(**changes):
@@ -87,6 +89,39 @@ def test_a_lower_flight_keeps_the_defect_in_view():
         assert sides.max() in (pytest.approx(16, abs=0.1), pytest.approx(24, abs=0.1), pytest.approx(14, abs=6))
 
 
+@pytest.mark.parametrize(
+    ("scale", "altitude", "size", "blurred"),
+    [((1.0, 1.0), 0, 1.0, 0), ((0.5, 2.0), 0, 1.0, 2), ((1.0, 1.0), 1, 0.3, 3)],
+)
+@pytest.mark.parametrize("points", TRIANGLES)
+def test_an_outline_follows_its_image_into_the_tile(points, scale, altitude, size, blurred):
+    shifted = (points * size + 100).astype(np.float32)
+    shown = filled(shifted, (WIDTH, HEIGHT))
+    whole = coordinates()
+    infrared = np.repeat(np.where(shown, 40, 0).astype(np.float16)[None, None], 3, axis=1)
+    boxes = np.concatenate([shifted.min(axis=0), shifted.max(axis=0)])[None]
+    data = WorkingSet(infrared, whole.visible[:1], whole.spans[:1], (boxes,), (np.array([3]),), ((shifted,),))
+    sampler = TileSampler(data, tiles(scale=scale), NEVER.model_copy(update={"altitude": altitude}), seed=0)
+    samples = [sampler.tile(Place(0, 0, (96, 64)), 1, index) for index in range(20)]
+    shown_in = [sample for sample in samples if len(sample.outlines)]
+    assert len(shown_in) >= 15
+    for sample in shown_in:
+        expected = filled(sample.outlines[0], (96, 64))
+        assert expected.any()
+        differs = (sample.infrared > 0.525) != expected
+        assert not (differs & ~near_the_edge(expected, blurred)).any()
+
+
+def test_outlines_stay_beside_their_boxes_whatever_is_drawn():
+    always = Augmentation(diffused=1, altitude=0.3, noise=1, cutout=1, radiometry=1)
+    sampler = TileSampler(coordinates(), tiles(scale=(0.8, 1.25)), always, seed=0)
+    for index in range(40):
+        sample = sampler.tile(Place(0, index % 3, (96, 64)), 1, index)
+        # The outlines of this pair are its boxes, which the tile's edges cut and the outlines ignore.
+        bounds = np.array([[*points.min(axis=0), *points.max(axis=0)] for points in sample.outlines]).reshape(-1, 4)
+        assert np.allclose(np.clip(bounds, 0, [96, 64, 96, 64]), sample.boxes, atol=1e-3)
+
+
 def test_clip_drops_boxes_of_which_little_is_left():
     boxes = np.array([[-6, 0, 4, 10], [-8, 0, 2, 10], [10, 0, 60, 50], [-40, 0, 20, 20]], dtype=np.float32)
     clipped, kept = clip(boxes, (20, 30))
@@ -101,6 +136,7 @@ def test_jitter_is_affine_in_temperature():
         np.full((7, 7, 3), 128, np.uint8),
         np.zeros((0, 4), np.float32),
         np.zeros(0, np.int64),
+        (),
     )
     changed = jitter(sample, 40.0, rng)
     steps = np.diff(changed.infrared.ravel())
