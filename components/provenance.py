@@ -15,9 +15,14 @@ PACKAGES = ("ddlivm", "torch", "torchvision", "mmdet", "timm", "numpy", "opencv-
 
 
 class Clock:
-    """Time and memory since its making."""
+    """Time and memory since its making.
+
+    Attributes:
+        started: when that was, seconds since 1970.
+    """
 
     def __init__(self) -> None:
+        self.started = round(time.time(), 2)
         self._start = time.monotonic()
 
     @property
@@ -43,6 +48,7 @@ def facts(clock: Clock, argv: Sequence[str], key: str, cache_key: str) -> dict[s
         "peak_memory_bytes": clock.peak_memory_bytes,
         "python": sys.version.split()[0],
         "seconds": clock.seconds,
+        "started": clock.started,
     }
 
 

@@ -2,10 +2,21 @@
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
+
+
+class Images(Protocol):
+    """Many images of one shape, in memory or not."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all of them, as an array's."""
+
+    def __getitem__(self, index: Any) -> npt.NDArray[Any]:
+        """Read a part."""
 
 
 class ImageFile:

@@ -28,7 +28,7 @@ from ddlivm.data.readers import Infrared
 from ddlivm.detector.normalisation import InfraredRange
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, write_json
-from ddlivm.training.image_file import ImageFile
+from ddlivm.training.image_file import ImageFile, Images
 
 VARIANTS = 2
 """Diffused images kept for each pair with defects: each draws anew from its series."""
@@ -50,8 +50,8 @@ class WorkingSet:
         outlines: per pair k polygons, working pixels; they may leave the image.
     """
 
-    infrared: ImageFile
-    visible: ImageFile
+    infrared: Images
+    visible: Images
     spans: npt.NDArray[np.float32]
     boxes: tuple[npt.NDArray[np.float32], ...]
     classes: tuple[npt.NDArray[np.int64], ...]

@@ -14,6 +14,7 @@ from components.arguments import Run
 from components.declaration import DATA, FIGURES, FOLD, Input, Stage
 from components.stage import main
 from ddlivm.errors import InputError
+from ddlivm.files import read_yaml
 from ddlivm.parameters import BackgroundRemoval, HeadSelection
 from tests.imports import ROOT
 
@@ -60,6 +61,7 @@ def test_provenance_says_how_the_output_came_to_be(folder):
     assert facts["argv"] == [*argv(), "--executor-input", "...", "--cache-key", "abc"]
     assert facts["packages"]["numpy"] == "2.4.6"
     assert facts["peak_memory_bytes"] > 10_000_000
+    assert 0 <= time.time() - facts["started"] < 600
     assert facts["seconds"] >= 0
     assert facts["cache_key"] == "abc"
 
@@ -72,7 +74,8 @@ def test_gives_the_stage_its_own_section_and_the_gates_sites(folder):
 
     assert main(STAGE, work, None, argv()) == 0
     section, sites = given[0]
-    assert section.epochs == 4  # the demo's overlay over the paper's 100
+    assert section.epochs == read_yaml(ROOT / "params.yaml")["profiles"]["demo"]["background_removal"]["epochs"]
+    assert section.loss_weights == (0.1, 1.0, 0.3)  # the base section's, which the demo leaves alone
     assert sites == ("site2",)
 
 

@@ -139,13 +139,17 @@ def test_a_lost_picture_is_named(build: Path, tmp_path: Path):
 
 
 def test_the_summary_command_adds_time_and_memory(build: Path, tmp_path: Path):
-    sidecars = {"figures/site1": (2.5, 100), "figures/all": (1.5, 300), "encoders/site1": (60.0, 2_000_000_000)}
-    for name, (seconds, memory) in sidecars.items():
+    sidecars = {
+        "encoders/site1": (1000.0, 60.0, 2_000_000_000),
+        "figures/site1": (1059.0, 2.5, 100),  # begins a second before the one above ends
+        "figures/all": (2000.0, 1.5, 300),
+    }
+    for name, (started, seconds, memory) in sidecars.items():
         path = build / f"{name}.provenance.json"
-        write_json(path, {"seconds": seconds, "peak_memory_bytes": memory})
+        write_json(path, {"started": started, "seconds": seconds, "peak_memory_bytes": memory})
     text = summarise(tmp_path / "reports", build)
     content = read_json(tmp_path / "reports" / "summary.json")
-    assert content["seconds"] == 64.0
+    assert content["seconds"] == 63.0
     assert content["peak_memory_bytes"] == 2_000_000_000
     assert content["stages"]["figures"] == {"runs": 2, "seconds": 4.0, "peak_memory_bytes": 300}
     assert content["accuracy"] == read_json(build / "report" / "summary.json")["accuracy"]
