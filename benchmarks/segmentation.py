@@ -4,7 +4,8 @@
 
 On each fold's held-out simulated site the truth is exact. Real pictures (`--real`, a folder with V-images/*_V.JPG,
 T-images/*_T.JPG that came registered, and draft_panel_masks/*.png of the visible frame) have drafts by a colour
-threshold; nothing was trained on them. The drafts hold for the infrared pictures too, up to some pixels.
+threshold; nothing was trained on them, and a picture without panels is left out. The drafts hold for the infrared
+pictures too, up to some pixels.
 """
 
 import argparse
@@ -28,6 +29,8 @@ def real_ious(folder: Path, segmenter: Segmenter) -> dict[str, list[float]]:
         truth = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) > 0
         visible = read_visible(folder / "V-images" / f"{path.stem}_V.JPG")
         infrared = read_infrared(folder / "T-images" / f"{path.stem}_T.JPG").values
+        if not truth.any():
+            continue  # a picture of the ground beside the plant: there is no panel to overlap with
         images: dict[str, Image] = {"visible": visible, "infrared": infrared}
         for modality, image in images.items():
             scores[modality].append(_iou(segmenter.panel_probability(image) > 0.5, truth))

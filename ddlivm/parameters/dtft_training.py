@@ -97,6 +97,7 @@ class DtftTraining(Schedule):
         stacked_convolutions: in each branch of step 3's FCOS head.
         step_convolutions: in each branch of the FCOS heads of steps 1 and 2.
         epochs: γ.
+        settling: share of the epochs after which batch normalisation in the encoders keeps its statistics; 1 for never.
         batch_size: tiles in a step.
         loss_weights: β₁ detection, β₂ positive distances, β₃ negative distances (Eq. 2).
         tiles: what is cut from the working images.
@@ -112,6 +113,7 @@ class DtftTraining(Schedule):
     stacked_convolutions: int = Field(ge=1, le=8)
     step_convolutions: int = Field(ge=1, le=8)
     epochs: int = Field(ge=1)
+    settling: float = Field(ge=0, le=1)
     batch_size: int = Field(ge=1)
     loss_weights: tuple[float, float, float]
     tiles: Tiles

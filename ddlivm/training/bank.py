@@ -55,6 +55,9 @@ class Bank:
         self.optimisers["reference"].step(alone, factor)
         return {name: loss.detach() for name, loss in losses.items()} | {"infrared_only": alone.detach()}
 
+    def epoch_begins(self, epoch: int) -> None:
+        """Nothing changes between epochs."""
+
     def epoch_done(self, epoch: int) -> None:
         """Keep an entry where one is due; the last epoch always gives one."""
         if epoch % self.parameters.save_every == 0 or epoch == self.parameters.epochs:

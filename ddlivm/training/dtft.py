@@ -31,6 +31,7 @@ class Dtft:
         taxonomy = load_taxonomy()
         torch.manual_seed(parameters.seed)
         self.detection_weight, *self.contrast_weights = parameters.loss_weights
+        self.settled_after = parameters.settling * parameters.epochs
         self.infrared, self.visible = build.encoders(architecture)
         self.infrared_head = build.infrared_head(architecture, len(SHAPES))
         self.visible_head = build.visible_head(architecture, taxonomy.external_count)
@@ -51,6 +52,17 @@ class Dtft:
             "joint": (self.infrared, self.visible, self.joint_head),
         }
         self.optimisers = {name: Optimiser(group, parameters, f"{self.name} {name}") for name, group in groups.items()}
+
+    def epoch_begins(self, epoch: int) -> None:
+        """Once settled, let batch normalisation keep its statistics.
+
+        A batch of a few tiles has others than the whole images that are detected on; the weights must get used to
+        those that will be in force then.
+        """
+        for encoder in (self.infrared, self.visible):
+            for module in encoder.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.train(epoch <= self.settled_after)
 
     def step(self, batch: Batch, factor: float) -> dict[str, Tensor]:
         """Take the three updates; the encoder that a step masks is not executed in it."""

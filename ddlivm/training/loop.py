@@ -42,6 +42,9 @@ class Task(Protocol[Batch]):
     def step(self, batch: Batch, factor: float) -> dict[str, Tensor]:
         """Take one batch's updates at a share of the peak learning rate; return the losses, detached scalars."""
 
+    def epoch_begins(self, epoch: int) -> None:
+        """Called before an epoch, counted from 1; a resumed run begins with its first own."""
+
     def epoch_done(self, epoch: int) -> None:
         """Called once an epoch is done, before its checkpoint is written."""
 
@@ -71,6 +74,7 @@ def train(task: Task[Same], batches: Epochs[Same], epochs: int, schedule: Schedu
     progress = _Progress(task.name, epochs, len(history))
     for epoch in range(len(history) + 1, epochs + 1):
         torch.manual_seed(seed * 100_003 + epoch)
+        task.epoch_begins(epoch)
         sums: dict[str, Tensor] = {}
         steps = 0
         for share, batch in batches.epoch(epoch):

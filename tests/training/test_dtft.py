@@ -95,3 +95,21 @@ def test_a_batch_without_defects_can_be_learnt_from(dtft, batch):
     rows = dtft.step(Batch(batch.infrared, batch.visible, nothing), 1.0)
     assert rows["joint_contrast"] == 0
     assert all(torch.isfinite(row) for row in rows.values())
+
+
+def test_once_settled_the_encoders_statistics_rest_and_their_weights_go_on(batch):
+    parameters, _ = tiny_parameters()
+    spec = EncoderSpec("residual", (8, 8, 16, 16), (0, 1, 0, 0))
+    settling = parameters.model_copy(update={"epochs": 4, "settling": 0.5})
+    task = Dtft(Architecture((64, 64), spec, spec, 16, 1, 1), settling, "site1")
+
+    def moves(epoch):
+        before = {key: value.clone() for key, value in task.infrared.state_dict().items()}
+        task.epoch_begins(epoch)
+        task.step(batch, 1.0)
+        changed = {key for key, value in task.infrared.state_dict().items() if not torch.equal(value, before[key])}
+        return {key.rpartition(".")[2] for key in changed}
+
+    assert {"running_mean", "weight"} <= moves(2)
+    assert "weight" in moves(3)
+    assert "running_mean" not in moves(3)

@@ -21,6 +21,7 @@ class Line:
         self.modules = {"layer": layer}
         self.optimisers = {"layer": Optimiser([layer], SCHEDULE, "line")}
         self.fails_at, self.error, self.steps = fails_at, error, 0
+        self.begun: list[int] = []
         self.done: list[int] = []
 
     def step(self, batch, factor):
@@ -31,6 +32,9 @@ class Line:
         loss = (self.modules["layer"](batch) - 3 - noise).square().mean()
         self.optimisers["layer"].step(loss, factor)
         return {"loss": loss.detach()}
+
+    def epoch_begins(self, epoch):
+        self.begun.append(epoch)
 
     def epoch_done(self, epoch):
         self.done.append(epoch)
@@ -59,6 +63,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, fails_at):
     for a, b in zip(whole.modules["layer"].parameters(), again.modules["layer"].parameters(), strict=True):
         assert torch.equal(a, b)
     assert again.steps == 12 - (fails_at - 1) // 3 * 3
+    assert again.begun == again.done == list(range((fails_at - 1) // 3 + 1, 5))
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
 
 
