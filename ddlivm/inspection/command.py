@@ -92,6 +92,7 @@ def _tell(content: dict[str, Any], out: Path) -> None:
     types = ", ".join(f"{name} {count}" for name, count in content["by_type"].items()) or "nothing"
     print(
         f"{content['pairs']} pairs inspected, {len(content['rejected'])} files left out\n"
+        f"{content['off_panels']} detections beside the panels left out\n"
         f"{content['detections']} detections with score >= {content['score_threshold']:g}: {types}\n"
         f"alignment: scale {alignment['scale']:.3f}, offset {alignment['offset'][0]:.1f} {alignment['offset'][1]:.1f}, "
         f"confidence {alignment['confidence']:.2f}\n"

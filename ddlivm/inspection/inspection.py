@@ -44,6 +44,7 @@ class InspectedPair:
         alignment: where the infrared image lies in the visible one.
         detections: in raw infrared pixels, best first.
         place: where it was taken; None where the files do not say.
+        off_panels: how many detections were left out as they lie beside the panels.
     """
 
     pair: Pair
@@ -52,6 +53,7 @@ class InspectedPair:
     alignment: PairAlignment
     detections: Detections
     place: Place | None
+    off_panels: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ddlivm.errors import InputError
 from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.inspection import HeadChoice, InspectedPair, Inspection
 from ddlivm.inspection.model import ShippedModel
+from ddlivm.inspection.panels import on_panels
 from ddlivm.inspection.place import read_place
 from ddlivm.inspection.settings import load_settings
 
@@ -36,12 +37,15 @@ class Inspector:
 
     Attributes:
         align: finds the transforms of one plant's pairs.
+        panels: panel probability over a raw visible image (H, W, 3), at any size; detections off the panels are left
+            out.
         detector: the encoders and heads.
         default: the head that is used unless another is asked for.
         source_defects: loads what is pasted to select a head.
     """
 
     align: Aligner
+    panels: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
     detector: "HeadBank"
     default: str
     source_defects: "Callable[[], SourceDefects]"
@@ -57,8 +61,10 @@ class Inspector:
         from ddlivm.detector.load import load_detector
         from ddlivm.segmentation import load_segmenter
 
+        segmenter = load_segmenter(model.segmenter)
         return cls(
-            align=_by_panels(load_segmenter(model.segmenter)),
+            align=_by_panels(segmenter),
+            panels=lambda visible: segmenter.small_probabilities([visible])[0],
             detector=load_detector(model.encoders, model.bank),
             default=model.card.default,
             source_defects=lambda: SourceDefects.load(model.defects),
@@ -133,12 +139,15 @@ class Inspector:
         infrared = self.detector.encode_infrared(pair.infrared()[None], raw.radiometric)
         visible = self.detector.encode_visible(pair.visible()[None])
         found = pair.frame.detections_to_raw(self.detector.detect(head, infrared, visible, score)[0])
+        height, width = pair.raw_visible.shape[:2]
+        kept = on_panels(found.boxes, self.panels(pair.raw_visible), (width, height), pair.transform)
         return InspectedPair(
             pair=pair.pair,
             size=(raw.values.shape[1], raw.values.shape[0]),
             common=pair.frame.crop,
             alignment=alignment,
-            detections=_best_first(found),
+            detections=_best_first(found[kept]),
+            off_panels=int((~kept).sum()),
             place=read_place(pair.pair.infrared_path, pair.pair.visible_path),
         )
 

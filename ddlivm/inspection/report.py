@@ -28,6 +28,7 @@ def write_report(folder: Path, inspection: Inspection, model: ShippedModel) -> N
         card=model.card,
         identity=model.card.content_hash,
         detections=sum(len(entry.detections) for entry in inspection.pairs),
+        off_panels=sum(entry.off_panels for entry in inspection.pairs),
         with_detections=sum(len(entry.detections) > 0 for entry in inspection.pairs),
         types=_types(inspection),
         map=site_map(inspection.pairs),

@@ -74,6 +74,7 @@ def summary(inspection: Inspection, model: ShippedModel) -> dict[str, Any]:
         "pairs": len(inspection.pairs),
         "pairs_with_detections": sum(len(entry.detections) > 0 for entry in inspection.pairs),
         "detections": len(rows),
+        "off_panels": sum(entry.off_panels for entry in inspection.pairs),
         "by_type": dict(sorted(Counter(row["type"] for row in rows).items())),
         "score_threshold": inspection.score_threshold,
         "rejected": [{"file": entry.path.name, "reason": entry.reason} for entry in inspection.rejected],

@@ -1,6 +1,7 @@
 import csv
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -129,6 +130,21 @@ def test_the_report_needs_nothing_else_and_says_what_matters(plant: Path, model:
         assert text in page
     assert "transductive" not in page
     assert 'class="map"' not in page  # all pairs were taken at one place
+
+
+def test_what_lies_beside_the_panels_is_left_out_and_counted(
+    plant: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    predict(plant, model, tmp_path / "all", None, 0.3, "default")
+    found = read_json(tmp_path / "all" / "summary.json")
+    bare = replace(make_inspector(), panels=lambda visible: np.zeros((4, 4), np.float32))
+    monkeypatch.setattr(Inspector, "load", classmethod(lambda _, __: bare))
+    predict(plant, model, tmp_path / "none", None, 0.3, "default")
+    beside = read_json(tmp_path / "none" / "summary.json")
+    assert found["off_panels"] == 0 < found["detections"]
+    assert (beside["off_panels"], beside["detections"]) == (found["detections"], 0)
+    page = (tmp_path / "none" / "report.html").read_text(encoding="utf-8")
+    assert f"{found['detections']} detections beside the panels" in page
 
 
 def test_a_head_can_be_selected_on_the_pairs_and_is_then_said_to_be(plant: Path, model: Path, tmp_path: Path):

@@ -1,0 +1,32 @@
+"""Which detections lie on panels: what the ground shows is no defect of the plant."""
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.data import Transform
+
+LEAST = 0.3
+"""Share of a detection's box that panels must cover: plants that hang over a row's edge are half beside it."""
+
+
+def on_panels(
+    boxes: npt.NDArray[np.float32], panels: npt.NDArray[np.float32], size: tuple[int, int], transform: Transform
+) -> npt.NDArray[np.bool_]:
+    """Return which of (n, 4) xyxy boxes, raw infrared pixels, lie on panels, (n,).
+
+    Args:
+        boxes: the detections'.
+        panels: (h, w) panel probability over the whole visible image, at any size.
+        size: (width, height) of the raw visible image.
+        transform: raw infrared to raw visible pixels.
+    """
+    height, width = panels.shape
+    covered = cv2.integral((panels > 0.5).astype(np.uint8))
+    corners = transform.to_visible(boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)).reshape(-1, 4, 2)
+    scaled = corners * np.array([width / size[0], height / size[1]])
+    low = np.clip(np.floor(scaled.min(axis=1)), 0, [width - 1, height - 1]).astype(int)
+    high = np.clip(np.ceil(scaled.max(axis=1)), low + 1, [width, height]).astype(int)
+    (x0, y0), (x1, y1) = low.T, high.T
+    inside = covered[y1, x1] - covered[y0, x1] - covered[y1, x0] + covered[y0, x0]
+    return np.asarray(inside >= LEAST * (x1 - x0) * (y1 - y0))
