@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.data import Transform
+from ddlivm.data import Transform, box_outlines
 
 LEAST = 0.3
 """Share of a detection's box that panels must cover: plants that hang over a row's edge are half beside it."""
@@ -23,7 +23,7 @@ def on_panels(
     """
     height, width = panels.shape
     covered = cv2.integral((panels > 0.5).astype(np.uint8))
-    corners = transform.to_visible(boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 2)).reshape(-1, 4, 2)
+    corners = transform.to_visible(np.reshape(box_outlines(boxes), (-1, 2))).reshape(-1, 4, 2)
     scaled = corners * np.array([width / size[0], height / size[1]])
     low = np.clip(np.floor(scaled.min(axis=1)), 0, [width - 1, height - 1]).astype(int)
     high = np.clip(np.ceil(scaled.max(axis=1)), low + 1, [width, height]).astype(int)
