@@ -1,9 +1,8 @@
 """A neck with its heads: what turns a pyramid into losses or detections."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import compress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,9 +17,10 @@ from ddlivm.detector.encoders import Pyramid
 Losses = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Truth:
+class Truth(NamedTuple):
     """The labels of a batch, one entry an image.
+
+    A named tuple, as what casts a module's inputs on a GPU goes through tuples and refuses frozen dataclasses.
 
     Attributes:
         boxes: (n, 4) float32 xyxy pixels of the working frame, or of the tile that was cut from it.
@@ -36,15 +36,20 @@ class Truth:
 
     def relabelled(self, labels: Sequence[int]) -> "Truth":
         """Return the truth with class c turned into `labels[c]`; boxes whose new label is negative are left out."""
-        table = torch.tensor(labels)
+        table = torch.tensor(labels, device=self.labels[0].device)
         mapped = [table[label] for label in self.labels]
         kept = [label >= 0 for label in mapped]
         return Truth(
             tuple(box[keep] for box, keep in zip(self.boxes, kept, strict=True)),
             tuple(label[keep] for label, keep in zip(mapped, kept, strict=True)),
-            tuple(tuple(compress(each, keep)) for each, keep in zip(self.outlines, kept, strict=True)),
+            tuple(tuple(compress(each, keep.tolist())) for each, keep in zip(self.outlines, kept, strict=True)),
             self.size,
         )
+
+    def to(self, device: torch.device) -> "Truth":
+        """Return the truth with its tensors on a device."""
+        boxes, labels = (tuple(tensor.to(device) for tensor in tensors) for tensors in (self.boxes, self.labels))
+        return self._replace(boxes=boxes, labels=labels)
 
 
 class OneStage(nn.Module):
@@ -71,9 +76,10 @@ class OneStage(nn.Module):
         return self._fcos_losses(self.neck(pyramid), truth)
 
     def _fcos_losses(self, levels: Pyramid, truth: Truth) -> Losses:
-        outputs = self.bbox_head(levels)
+        outputs = _full(self.bbox_head(levels))
         instances = mmdet.instances(truth.boxes, truth.labels)
-        losses = self.bbox_head.loss_by_feat(*outputs, instances, mmdet.metas(len(instances), truth.size))
+        with full_precision(levels[0].device):
+            losses = self.bbox_head.loss_by_feat(*outputs, instances, mmdet.metas(len(instances), truth.size))
         return {f"fcos_{name.removeprefix('loss_')}": loss for name, loss in losses.items()}
 
     def detect(self, pyramid: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
@@ -82,7 +88,7 @@ class OneStage(nn.Module):
 
     def _fcos_detections(self, levels: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
         metas = mmdet.metas(len(levels[0]), size)
-        results = self.bbox_head.predict_by_feat(*self.bbox_head(levels), batch_img_metas=metas)
+        results = self.bbox_head.predict_by_feat(*_full(self.bbox_head(levels)), batch_img_metas=metas)
         return [_to_detections(result, minimum_score) for result in results]
 
 
@@ -105,6 +111,9 @@ class BankEntry(OneStage):
         self.rpn_head = mmdet.build(configurations.rpn(channels, spec))
         self.roi_head = mmdet.build(configurations.second_stage(classes, channels, spec))
         self.proposals = mmdet.settings(configurations.proposals(spec))
+        # mmdet takes these branches' losses in the same breath as it runs them.
+        for branch in (self.roi_head.bbox_head, *([self.roi_head.mask_head] if self.roi_head.with_mask else [])):
+            branch.register_forward_hook(lambda _module, _inputs, outputs: _full(outputs))
         self.to(memory_format=torch.channels_last)
 
     def losses(self, pyramid: Pyramid, truth: Truth) -> Losses:
@@ -114,9 +123,10 @@ class BankEntry(OneStage):
 
     def _mask_rcnn_losses(self, levels: Pyramid, truth: Truth) -> Losses:
         metas = mmdet.metas(len(truth.boxes), truth.size)
-        outputs = self.rpn_head(levels)
+        outputs = _full(self.rpn_head(levels))
         objects = mmdet.instances(truth.boxes, [torch.zeros_like(label) for label in truth.labels])
-        first = self.rpn_head.loss_by_feat(*outputs, objects, metas)
+        with full_precision(levels[0].device):
+            first = self.rpn_head.loss_by_feat(*outputs, objects, metas)
         detached = [[level.detach() for level in output] for output in outputs]
         proposals = self.rpn_head.predict_by_feat(*detached, batch_img_metas=metas, cfg=self.proposals)
         targets = mmdet.instances(truth.boxes, truth.labels)
@@ -133,14 +143,27 @@ class BankEntry(OneStage):
 
     def _mask_rcnn_detections(self, levels: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
         metas = mmdet.metas(len(levels[0]), size)
-        proposals = self.rpn_head.predict_by_feat(*self.rpn_head(levels), batch_img_metas=metas, cfg=self.proposals)
+        outputs = _full(self.rpn_head(levels))
+        proposals = self.rpn_head.predict_by_feat(*outputs, batch_img_metas=metas, cfg=self.proposals)
         # `predict` would run the mask branch too.
         results = self.roi_head.predict_bbox(levels, metas, proposals, self.roi_head.test_cfg)
         return [_to_detections(result, minimum_score) for result in results]
 
 
+def full_precision(device: torch.device) -> torch.autocast:
+    """Return a context for losses and distances, in which no operation is cast to fewer bits."""
+    return torch.autocast(device.type, enabled=False)
+
+
+def _full(outputs: Any) -> Any:
+    """Return a head's outputs, a tensor or nested sequences of them, in float32."""
+    if isinstance(outputs, Tensor):
+        return outputs.float()
+    return type(outputs)(_full(output) for output in outputs)
+
+
 def _to_detections(result: Any, minimum_score: float) -> Detections:
-    scores = result.scores.numpy()
+    boxes, scores, labels = (values.cpu().numpy() for values in (result.bboxes, result.scores, result.labels))
     order = np.argsort(-scores, kind="stable")
-    found = Detections.of(result.bboxes.numpy()[order], scores[order], result.labels.numpy()[order])
+    found = Detections.of(boxes[order], scores[order], labels[order])
     return found[found.scores >= minimum_score]

@@ -86,7 +86,48 @@ class Schedule(Section):
     maximum_gradient: float = Field(gt=0)
 
 
-class DtftTraining(Schedule):
+class Training(Schedule):
+    """What both training stages are told.
+
+    Attributes:
+        epochs: how many; γ for the encoders, K - γ for the bank.
+        batch_size: tiles in a step, for each process.
+        tiles: what is cut from the working images.
+        augmentation: how often a tile is changed.
+        precision: of the layers; losses are always float32. `auto` is bfloat16 on a GPU that has it.
+        checkpoint_minutes: what a killed run loses at most; it also keeps every epoch, and the step it is stopped at.
+        threads: of the processor.
+        seed: of initialisation, order and augmentation.
+    """
+
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    tiles: Tiles
+    augmentation: Augmentation
+    precision: Literal["auto", "32-true", "bf16-mixed"]
+    checkpoint_minutes: float = Field(ge=0)
+    threads: int = Field(ge=1)
+    seed: int = Field(ge=0)
+
+
+class Contrast(Section):
+    """What Eq. 2 compares, and how.
+
+    Attributes:
+        distance: `normalised`, squared and between features of unit length; `hinge`, which pushes such features apart
+            only while they are closer than the margin; `raw`, squared and between features as they are.
+        margin: the hinge's, a distance between features of unit length.
+        soft_everywhere: whether the soft size constraint holds in all three steps instead of in step 1 alone.
+        internal_positives: whether step 2 pulls internal defects, its seventh category, together.
+    """
+
+    distance: Literal["normalised", "hinge", "raw"]
+    margin: float = Field(gt=0, le=2)
+    soft_everywhere: bool
+    internal_positives: bool
+
+
+class DtftTraining(Training):
     """Algorithm 1, epochs 1 to γ.
 
     Attributes:
@@ -96,14 +137,12 @@ class DtftTraining(Schedule):
         neck_channels: behind the feature pyramid network.
         stacked_convolutions: in each branch of step 3's FCOS head.
         step_convolutions: in each branch of the FCOS heads of steps 1 and 2.
-        epochs: γ.
+        schedule: `literal` takes a batch's three optimizer steps one after the other; `fused` takes the three losses in
+            one backward pass over one execution of each encoder, and one optimizer step.
+        encoder_rate: the encoders' share of the learning rate.
         settling: share of the epochs after which batch normalisation in the encoders keeps its statistics; 1 for never.
-        batch_size: tiles in a step.
         loss_weights: β₁ detection, β₂ positive distances, β₃ negative distances (Eq. 2).
-        tiles: what is cut from the working images.
-        augmentation: how often a tile is changed.
-        threads: of the processor.
-        seed: of initialisation, order and augmentation.
+        contrast: what Eq. 2 compares, and how.
     """
 
     working_size: tuple[int, int]
@@ -112,14 +151,11 @@ class DtftTraining(Schedule):
     neck_channels: int = Field(ge=8)
     stacked_convolutions: int = Field(ge=1, le=8)
     step_convolutions: int = Field(ge=1, le=8)
-    epochs: int = Field(ge=1)
+    schedule: Literal["literal", "fused"]
+    encoder_rate: float = Field(gt=0, le=1)
     settling: float = Field(ge=0, le=1)
-    batch_size: int = Field(ge=1)
     loss_weights: tuple[float, float, float]
-    tiles: Tiles
-    augmentation: Augmentation
-    threads: int = Field(ge=1)
-    seed: int = Field(ge=0)
+    contrast: Contrast
 
     @field_validator("working_size")
     @classmethod

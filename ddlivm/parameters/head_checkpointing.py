@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from ddlivm.parameters.base import Section
-from ddlivm.parameters.dtft_training import Augmentation, Schedule, Tiles
+from ddlivm.parameters.dtft_training import Training
 
 
 class MaskRcnn(Section):
@@ -26,25 +26,13 @@ class MaskRcnn(Section):
     masks: bool
 
 
-class HeadCheckpointing(Schedule):
+class HeadCheckpointing(Training):
     """Neck and both heads on frozen encoders, epochs γ to K.
 
     Attributes:
-        epochs: K - γ.
         save_every: epochs between two entries of the bank.
-        batch_size: tiles in a step.
         mask_rcnn: the two-stage head.
-        tiles: what is cut from the working images.
-        augmentation: how often a tile is changed.
-        threads: of the processor.
-        seed: of initialisation, order and augmentation.
     """
 
-    epochs: int = Field(ge=1)
     save_every: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
     mask_rcnn: MaskRcnn
-    tiles: Tiles
-    augmentation: Augmentation
-    threads: int = Field(ge=1)
-    seed: int = Field(ge=0)

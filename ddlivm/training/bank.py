@@ -3,55 +3,79 @@
 from pathlib import Path
 
 import torch
+from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from ddlivm.data.taxonomy import SHAPES, load_taxonomy
 from ddlivm.detector import build
 from ddlivm.detector.architecture import Architecture, MaskRcnnSpec
-from ddlivm.detector.encoders import fuse
-from ddlivm.detector.heads import OneStage
+from ddlivm.detector.encoders import Pyramid, fuse
+from ddlivm.detector.heads import BankEntry, Losses, OneStage, Truth
 from ddlivm.detector.weights import load_weights, save_weights
 from ddlivm.parameters.head_checkpointing import HeadCheckpointing
 from ddlivm.training.batches import Batch
 from ddlivm.training.optimisation import Optimiser
 
 
+class Heads(nn.Module):
+    """A bank's entry and the infrared-only reference, as one module, which processes keep in step.
+
+    Args:
+        entry: on the fused pyramid.
+        reference: on the infrared one.
+    """
+
+    def __init__(self, entry: BankEntry, reference: OneStage) -> None:
+        super().__init__()
+        self.entry = entry
+        self.reference = reference
+
+    def forward(self, name: str, pyramid: Pyramid, truth: Truth) -> Losses:
+        """Return the losses of the part `name`, scalars each."""
+        part: OneStage = getattr(self, name)
+        return part.losses(pyramid, truth)
+
+
 class Bank:
     """What phase 2 trains.
 
     Args:
+        fabric: where training runs.
         encoders: the encoders' stage's folder; its step 3 is what the shared neck and FCOS start from.
         parameters: of the stage.
         fold: the fold's name, for messages.
         work: where entries wait until the stage ends.
     """
 
-    def __init__(self, encoders: Path, parameters: HeadCheckpointing, fold: str, work: Path) -> None:
+    def __init__(self, fabric: Fabric, encoders: Path, parameters: HeadCheckpointing, fold: str, work: Path) -> None:
         self.name = f"head_checkpointing {fold}"
         torch.manual_seed(parameters.seed)
+        self.fabric = fabric
         self.parameters = parameters
         self.work = work
         self.architecture = Architecture.load(encoders).with_mask_rcnn(mask_rcnn_spec(parameters))
         self.infrared, self.visible = build.encoders(self.architecture)
         load_weights(encoders / "encoders.safetensors", {"infrared": self.infrared, "visible": self.visible})
         for encoder in (self.infrared, self.visible):
-            encoder.requires_grad_(False).eval()
-        self.entry = build.bank_entry(self.architecture)
-        load_weights(encoders / "step3.safetensors", {"neck": self.entry.neck, "bbox_head": self.entry.bbox_head})
-        self.reference = widened(encoders, self.architecture)
-        self.modules: dict[str, nn.Module] = {"entry": self.entry, "reference": self.reference}
+            encoder.requires_grad_(False).eval().to(fabric.device)
+        entry = build.bank_entry(self.architecture)
+        load_weights(encoders / "step3.safetensors", {"neck": entry.neck, "bbox_head": entry.bbox_head})
+        heads = Heads(entry, widened(encoders, self.architecture))
+        self.heads = fabric.setup_module(heads)
+        self.modules: dict[str, nn.Module] = dict(heads.named_children())
         self.optimisers = {
-            name: Optimiser([module], parameters, f"{self.name} {name}") for name, module in self.modules.items()
+            name: Optimiser(fabric, {module: 1.0}, parameters, f"{self.name} {name}")
+            for name, module in self.modules.items()
         }
 
     def step(self, batch: Batch, factor: float) -> dict[str, Tensor]:
         """Update the entry and the infrared-only reference once each."""
-        with torch.no_grad():
+        with torch.no_grad(), self.fabric.autocast():
             infrared, visible = self.infrared(batch.infrared), self.visible(batch.visible)
             fused = fuse(infrared, visible)
-        losses = self.entry.losses(fused, batch.truth)
+        losses: Losses = self.heads("entry", fused, batch.truth)
         self.optimisers["entry"].step(torch.stack(list(losses.values())).sum(), factor)
-        alone = torch.stack(list(self.reference.losses(infrared, batch.truth).values())).sum()
+        alone = torch.stack(list(self.heads("reference", infrared, batch.truth).values())).sum()
         self.optimisers["reference"].step(alone, factor)
         return {name: loss.detach() for name, loss in losses.items()} | {"infrared_only": alone.detach()}
 
@@ -61,7 +85,7 @@ class Bank:
     def epoch_done(self, epoch: int) -> None:
         """Keep an entry where one is due; the last epoch always gives one."""
         if epoch % self.parameters.save_every == 0 or epoch == self.parameters.epochs:
-            save_weights(self.work / entry_file(epoch), {"": self.entry})
+            save_weights(self.work / entry_file(epoch), {"": self.modules["entry"]})
 
 
 def entry_file(epoch: int) -> str:

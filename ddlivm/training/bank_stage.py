@@ -9,6 +9,7 @@ from ddlivm.detector.architecture import Architecture
 from ddlivm.files import write_json
 from ddlivm.parameters.head_checkpointing import HeadCheckpointing
 from ddlivm.training import working_set
+from ddlivm.training.devices import alone, first_process, launch
 
 
 def train_heads(
@@ -41,28 +42,33 @@ def train_heads(
     Raises:
         InputError: an input is missing or damaged, or a loss is not a number.
     """
-    size = Architecture.load(encoders).working_size
-    listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), size)
+
+    def images() -> None:
+        size = Architecture.load(encoders).working_size
+        listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), size)
+        working_set.build(listed, work / "images", parameters.threads, parameters.seed)
+
     with ThreadPoolExecutor(1) as executor:  # images decode while the slow imports run
-        images = executor.submit(working_set.build, listed, work / "images", parameters.threads, parameters.seed)
+        decoded = executor.submit(images) if first_process() else None
         import torch
 
         from ddlivm.detector.weights import save_weights
         from ddlivm.training.bank import Bank, entry_file
-        from ddlivm.training.batches import Batches
+        from ddlivm.training.batches import batches_of
         from ddlivm.training.loop import train
-        from ddlivm.training.tiles import TileSampler
 
-        sampler = TileSampler(images.result(), parameters.tiles, parameters.augmentation, parameters.seed)
+        fabric = launch(parameters.precision)
+        alone(fabric, lambda: decoded and decoded.result())
 
     torch.set_num_threads(parameters.threads)
-    bank = Bank(encoders, parameters, fold, work)
-    batches = Batches(sampler, parameters.batch_size)
-    history = train(bank, batches, parameters.epochs, parameters, parameters.seed, work)
+    bank = Bank(fabric, encoders, parameters, fold, work)
+    history = train(fabric, bank, batches_of(work / "images", parameters, fabric), parameters, work)
+    if not fabric.is_global_zero:
+        return
     epochs = sorted({*range(parameters.save_every, parameters.epochs + 1, parameters.save_every), parameters.epochs})
     for epoch in epochs:
         shutil.copyfile(work / entry_file(epoch), out / entry_file(epoch))
-    save_weights(out / "infrared_only.safetensors", {"": bank.reference})
+    save_weights(out / "infrared_only.safetensors", {"": bank.modules["reference"]})
     bank.architecture.save(out)
     write_json(out / "bank.json", {"entries": {f"{epoch:03d}": entry_file(epoch) for epoch in epochs}})
     write_json(out / "history.json", history)

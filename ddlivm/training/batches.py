@@ -1,13 +1,17 @@
 """Tiles as batches of tensors."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from lightning.fabric import Fabric
 from torch import Tensor
 
 from ddlivm.detector.heads import Truth
 from ddlivm.detector.tensors import infrared_tensor, visible_tensor
+from ddlivm.parameters.dtft_training import Training
+from ddlivm.training import working_set
 from ddlivm.training.tiles import Place, TileSampler, stack
 
 
@@ -25,36 +29,68 @@ class Batch:
     visible: Tensor
     truth: Truth
 
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device; copies to a GPU go on while the processor does."""
+        if device.type == "cpu":
+            return self
+        infrared, visible = (
+            image.pin_memory().to(device, non_blocking=True) for image in (self.infrared, self.visible)
+        )
+        return Batch(infrared, visible, self.truth.to(device))
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which tiles of a batch are a process's own: every `processes`-th from its `rank` on."""
+
+    rank: int = 0
+    processes: int = 1
+
+
+WHOLE = Share()
+PROCESSOR = torch.device("cpu")
+
 
 class Batches:
     """An epoch's batches, in process: two cores have none to spare for workers.
 
     Args:
         sampler: draws the tiles.
-        size: smallest tiles in a batch; of larger ones a batch has so many fewer that its area stays.
+        size: smallest tiles in a process's batch; of larger ones a batch has so many fewer that its area stays.
+        share: of each batch, which all processes plan alike.
+        device: where the tensors go.
     """
 
-    def __init__(self, sampler: TileSampler, size: int) -> None:
+    def __init__(self, sampler: TileSampler, size: int, share: Share = WHOLE, device: torch.device = PROCESSOR) -> None:
         self.sampler = sampler
         self.size = size
+        self.share = share
+        self.device = device
 
     def plan(self, epoch: int) -> list[list[tuple[int, Place]]]:
-        """Return an epoch's batches as places with their index in the epoch, each batch of one tile size."""
+        """Return an epoch's batches as places with their index in the epoch, each batch of one tile size.
+
+        Only this process's places are in it. Several processes have equally many of each batch: what is left over is
+        left out, and so is a batch too small to be shared.
+        """
         base = self.sampler.tiles.sizes[0]
+        processes = self.share.processes
         waiting: dict[tuple[int, int], list[tuple[int, Place]]] = {}
         batches = []
         for index, place in enumerate(self.sampler.epoch(epoch)):
             row = waiting.setdefault(place.size, [])
             row.append((index, place))
-            if len(row) == max(1, self.size * base[0] * base[1] // (place.size[0] * place.size[1])):
+            own = max(1, self.size * base[0] * base[1] // (place.size[0] * place.size[1]))
+            if len(row) == own * processes:
                 batches.append(waiting.pop(place.size))
-        return batches + list(waiting.values())
+        shared = (row[: len(row) // processes * processes] for row in [*batches, *waiting.values()])
+        return [row[self.share.rank :: processes] for row in shared if row]
 
-    def epoch(self, epoch: int) -> Iterator[tuple[float, Batch]]:
-        """Yield an epoch's batches, each with the share of the epoch that lies before it."""
+    def epoch(self, epoch: int, first: int = 0) -> Generator[tuple[float, Batch], None, None]:
+        """Yield an epoch's batches from one on, each with the share of the epoch that lies before it."""
         plan = self.plan(epoch)
-        for done, places in enumerate(plan):
-            samples = [self.sampler.tile(place, epoch, index) for index, place in places]
+        for done in range(first, len(plan)):
+            samples = [self.sampler.tile(place, epoch, index) for index, place in plan[done]]
             infrared, visible = stack(samples)
             truth = Truth(
                 tuple(torch.from_numpy(sample.boxes) for sample in samples),
@@ -62,4 +98,18 @@ class Batches:
                 tuple(sample.outlines for sample in samples),
                 samples[0].size,
             )
-            yield done / len(plan), Batch(infrared_tensor(infrared), visible_tensor(visible), truth)
+            batch = Batch(infrared_tensor(infrared), visible_tensor(visible), truth)
+            yield done / len(plan), batch.to(self.device)
+
+
+def batches_of(images: Path, parameters: Training, fabric: Fabric) -> Batches:
+    """Return a process's batches of a stage's images.
+
+    Args:
+        images: the folder that `working_set.build` completed.
+        parameters: the stage's section.
+        fabric: where training runs.
+    """
+    sampler = TileSampler(working_set.load(images), parameters.tiles, parameters.augmentation, parameters.seed)
+    share = Share(fabric.global_rank, fabric.world_size)
+    return Batches(sampler, parameters.batch_size, share, fabric.device)

@@ -1,5 +1,6 @@
 """Where a killed training goes on: written whole or not at all, read without running code."""
 
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ def save(path: Path, state: State) -> None:
     try:
         with replacing(path) as temporary:
             torch.save(state, temporary)
+            with temporary.open("rb") as file:  # else a power cut can leave the new name without its bytes
+                os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:
         raise InputError(f"{path}: the checkpoint cannot be written ({error}); the last one is kept") from error
 

@@ -8,6 +8,7 @@ from ddlivm.detector.architecture import Architecture, EncoderSpec
 from ddlivm.files import write_json
 from ddlivm.parameters.dtft_training import DtftTraining, Encoder
 from ddlivm.training import working_set
+from ddlivm.training.devices import alone, first_process, launch
 
 
 def train_encoders(
@@ -38,18 +39,22 @@ def train_encoders(
     Raises:
         InputError: an input is missing or damaged, or a loss is not a number.
     """
-    listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), parameters.working_size)
+
+    def images() -> None:
+        listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), parameters.working_size)
+        working_set.build(listed, work / "images", parameters.threads, parameters.seed)
+
     with ThreadPoolExecutor(1) as executor:  # images decode while the slow imports run
-        images = executor.submit(working_set.build, listed, work / "images", parameters.threads, parameters.seed)
+        decoded = executor.submit(images) if first_process() else None
         import torch
 
         from ddlivm.detector.weights import save_weights
-        from ddlivm.training.batches import Batches
+        from ddlivm.training.batches import batches_of
         from ddlivm.training.dtft import Dtft
         from ddlivm.training.loop import train
-        from ddlivm.training.tiles import TileSampler
 
-        sampler = TileSampler(images.result(), parameters.tiles, parameters.augmentation, parameters.seed)
+        fabric = launch(parameters.precision)
+        alone(fabric, lambda: decoded and decoded.result())
 
     def spec(section: Encoder) -> EncoderSpec:
         return EncoderSpec(section.kind, section.channels, section.depths)
@@ -63,12 +68,13 @@ def train_encoders(
         parameters.stacked_convolutions,
         parameters.step_convolutions,
     )
-    dtft = Dtft(architecture, parameters, fold)
-    batches = Batches(sampler, parameters.batch_size)
-    history = train(dtft, batches, parameters.epochs, parameters, parameters.seed, work)
-    save_weights(out / "encoders.safetensors", {"infrared": dtft.infrared, "visible": dtft.visible})
-    save_weights(out / "step3.safetensors", {"": dtft.joint_head})
-    save_weights(out / "infrared_step.safetensors", {"": dtft.infrared_head})
+    dtft = Dtft(fabric, architecture, parameters, fold)
+    history = train(fabric, dtft, batches_of(work / "images", parameters, fabric), parameters, work)
+    if not fabric.is_global_zero:
+        return
+    save_weights(out / "encoders.safetensors", {name: dtft.modules[name] for name in ("infrared", "visible")})
+    save_weights(out / "step3.safetensors", {"": dtft.modules["joint_head"]})
+    save_weights(out / "infrared_step.safetensors", {"": dtft.modules["infrared_head"]})
     architecture.save(out)
     write_json(out / "history.json", history)
     working_set.remove(work / "images")

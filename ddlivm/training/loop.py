@@ -1,21 +1,23 @@
-"""The epochs that both training stages run: resumable to the bit, with progress."""
+"""The epochs that both training stages run: resumable to the bit, in as many processes as there are."""
 
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 import torch
+from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from ddlivm.errors import InputError
-from ddlivm.parameters.dtft_training import Schedule
+from ddlivm.errors import InputError, Stopped
+from ddlivm.parameters.dtft_training import Training
 from ddlivm.training import checkpoint
+from ddlivm.training.devices import alone, anywhere, mean
 from ddlivm.training.optimisation import Optimiser, rate_factor
-
-PROGRESS_SECONDS = 10.0
-"""Time between two progress lines."""
+from ddlivm.training.prefetch import prefetched
+from ddlivm.training.progress import Progress
+from ddlivm.training.termination import Termination
 
 History = list[dict[str, float]]
 
@@ -28,8 +30,8 @@ Same = TypeVar("Same")
 class Epochs(Protocol[Given]):
     """What training reads."""
 
-    def epoch(self, epoch: int) -> Iterator[tuple[float, Given]]:
-        """Yield an epoch's batches, each with the share of the epoch that lies before it."""
+    def epoch(self, epoch: int, first: int) -> Generator[tuple[float, Given], None, None]:
+        """Yield an epoch's batches from the `first` on, each with the share of the epoch that lies before it."""
 
 
 class Task(Protocol[Batch]):
@@ -43,92 +45,150 @@ class Task(Protocol[Batch]):
         """Take one batch's updates at a share of the peak learning rate; return the losses, detached scalars."""
 
     def epoch_begins(self, epoch: int) -> None:
-        """Called before an epoch, counted from 1; a resumed run begins with its first own."""
+        """Called before an epoch, counted from 1; a resumed run begins with the one that it goes on with."""
 
     def epoch_done(self, epoch: int) -> None:
-        """Called once an epoch is done, before its checkpoint is written."""
+        """Called once an epoch is done, before its checkpoint is written, in the process that writes."""
 
 
-def train(task: Task[Same], batches: Epochs[Same], epochs: int, schedule: Schedule, seed: int, work: Path) -> History:
+@dataclass
+class Course:
+    """How far training has come.
+
+    Attributes:
+        history: a row for each epoch that is done.
+        steps: of the epoch that is running.
+        sums: this process's losses, summed over those steps.
+    """
+
+    history: History = field(default_factory=list)
+    steps: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that is running, counted from 1."""
+        return len(self.history) + 1
+
+    def count(self, losses: dict[str, Tensor]) -> None:
+        """Note a step's losses."""
+        self.steps += 1
+        self.sums = {name: self.sums[name] + loss if name in self.sums else loss for name, loss in losses.items()}
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each loss over the running epoch's steps, in this process."""
+        return {name: float(total) / self.steps for name, total in self.sums.items()}
+
+    def close(self, fabric: Fabric) -> None:
+        """End the epoch with a row of the means over all processes."""
+        self.sums = {name: mean(fabric, total) for name, total in self.sums.items()}
+        rounded = {name: round(value, 5) for name, value in self.means().items()}
+        self.history.append({"epoch": self.epoch} | rounded)
+        self.steps, self.sums = 0, {}
+
+
+def train(fabric: Fabric, task: Task[Same], batches: Epochs[Same], parameters: Training, work: Path) -> History:
     """Train from the newest checkpoint in `work`, or from the start.
 
-    Every draw depends on the seed, the epoch and the place in it alone, so that a run that was killed and started
-    again ends in the same bytes as one that was not.
+    Every draw depends on the seed, the epoch and the place in it, or on torch's own generator, whose state checkpoints
+    hold, so that on a processor a run that was killed and started again ends in the same bytes as one that was not.
 
     Args:
+        fabric: where training runs.
         task: what is trained.
         batches: of an epoch.
-        epochs: in all.
-        schedule: the learning rate's course.
-        seed: of what mmdet's heads draw.
+        parameters: epochs, the learning rate's course, the seed of what mmdet's heads draw, time between checkpoints.
         work: scratch that survives a kill.
 
     Returns:
         A row an epoch: `epoch` and the mean of each loss.
 
     Raises:
-        InputError: a loss is not a number, or the checkpoint is damaged.
+        InputError: a loss is not a number, a checkpoint is damaged or cannot be written.
+        Stopped: SIGTERM came; what was learnt is in `work`.
     """
     path = work / "checkpoint.pt"
-    history = _resume(task, path)
-    progress = _Progress(task.name, epochs, len(history))
-    for epoch in range(len(history) + 1, epochs + 1):
-        torch.manual_seed(seed * 100_003 + epoch)
-        task.epoch_begins(epoch)
-        sums: dict[str, Tensor] = {}
-        steps = 0
-        for share, batch in batches.epoch(epoch):
-            done = epoch - 1 + share
-            losses = task.step(batch, rate_factor(done / epochs, schedule.warm_up))
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, torch.zeros(())) + loss
-            steps += 1
-            progress.show(done, {name: value / steps for name, value in sums.items()})
-        history.append({"epoch": epoch} | {name: round(float(value) / steps, 5) for name, value in sums.items()})
-        task.epoch_done(epoch)
-        checkpoint.save(path, _state(task, history))
-    return history
+    epochs = parameters.epochs
+    course, random_state = _resume(fabric, task, path)
+    progress = Progress(task.name, epochs, fabric.is_global_zero)
+    if course.steps or course.history:
+        progress.say(f"goes on in epoch {course.epoch}, after step {course.steps}")
+    saved = time.monotonic()
+    with Termination() as termination:
+        for epoch in range(course.epoch, epochs + 1):
+            torch.manual_seed(parameters.seed * 100_003 + epoch)
+            task.epoch_begins(epoch)
+            if random_state is not None:
+                torch.set_rng_state(random_state)
+                random_state = None
+            for share, batch in prefetched(batches.epoch(epoch, course.steps)):
+                done = epoch - 1 + share
+                course.count(task.step(batch, rate_factor(done / epochs, parameters.warm_up)))
+                progress.show(done, course.means)
+                due = time.monotonic() - saved >= 60 * parameters.checkpoint_minutes
+                stop, due = anywhere(fabric, termination.asked, due)
+                if stop or due:
+                    _save(fabric, task, course, path)
+                    saved = time.monotonic()
+                if stop:
+                    raise Stopped(
+                        f"{task.name}: stopped in epoch {epoch}, after step {course.steps};"
+                        " the same command goes on from there"
+                    )
+            course.close(fabric)
+            alone(fabric, lambda epoch=epoch: task.epoch_done(epoch))  # type: ignore[misc]
+            _save(fabric, task, course, path)
+            saved = time.monotonic()
+    return course.history
 
 
-def _state(task: Task[Same], history: History) -> checkpoint.State:
-    return {
-        "history": history,
-        "modules": {name: module.state_dict() for name, module in task.modules.items()},
-        "optimisers": {name: optimiser.adamw.state_dict() for name, optimiser in task.optimisers.items()},
-    }
+def _save(fabric: Fabric, task: Task[Same], course: Course, path: Path) -> None:
+    # Heads draw samples on the processor, each process its own; loss sums differ between processes too.
+    states = _of_all(fabric, torch.get_rng_state())
+    sums = {name: _of_all(fabric, total) for name, total in course.sums.items()}
+    alone(
+        fabric,
+        lambda: checkpoint.save(
+            path,
+            {
+                "history": course.history,
+                "steps": course.steps,
+                "sums": sums,
+                "random": states,
+                "modules": {name: module.state_dict() for name, module in task.modules.items()},
+                "optimisers": {name: optimiser.adamw.state_dict() for name, optimiser in task.optimisers.items()},
+            },
+        ),
+    )
 
 
-def _resume(task: Task[Same], path: Path) -> History:
+def _of_all(fabric: Fabric, value: Tensor) -> Tensor:
+    """Return (processes, ...) of the processes' tensors of one shape, on the processor."""
+    together = value[None] if fabric.world_size == 1 else fabric.all_gather(value)
+    assert isinstance(together, Tensor)
+    return together.cpu()
+
+
+def _resume(fabric: Fabric, task: Task[Same], path: Path) -> tuple[Course, Tensor | None]:
+    """Return where a checkpoint left off, and torch's random state there; or the start, and none."""
     state = checkpoint.load(path)
     if state is None:
-        return []
+        return Course(), None
     try:
+        processes = len(state["random"])
+        if processes != fabric.world_size:
+            raise InputError(
+                f"{path}: was written by {processes} processes, and there are {fabric.world_size};"
+                " start as many, or delete it to start over"
+            )
         for name, module in task.modules.items():
             module.load_state_dict(state["modules"][name])
         for name, optimiser in task.optimisers.items():
             optimiser.adamw.load_state_dict(state["optimisers"][name])
-        history: History = state["history"]
+        sums = {name: total[fabric.global_rank].to(fabric.device) for name, total in state["sums"].items()}
+        course = Course(state["history"], state["steps"], sums)
+        random_state: Tensor = state["random"][fabric.global_rank]
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: is a checkpoint of another model ({reason}); delete it to start over") from error
-    print(f"{task.name}: goes on after epoch {len(history)}", file=sys.stderr, flush=True)
-    return history
-
-
-class _Progress:
-    """Lines on stderr: where training is, how the losses stand, and how long it will take."""
-
-    def __init__(self, name: str, epochs: int, first: int) -> None:
-        self.name, self.epochs, self.first = name, epochs, first
-        self.started = self.shown = time.monotonic()
-
-    def show(self, done: float, means: dict[str, Tensor]) -> None:
-        """Print a line when the last is old; `done` counts epochs, with the current one's share."""
-        now = time.monotonic()
-        if now - self.shown < PROGRESS_SECONDS or done <= self.first:
-            return
-        self.shown = now
-        losses = "  ".join(f"{name} {float(value):.3f}" for name, value in means.items())
-        left = (now - self.started) / (done - self.first) * (self.epochs - done)
-        line = f"{self.name}: epoch {int(done) + 1}/{self.epochs}  {losses}  {left:.0f} s left"
-        print(line, file=sys.stderr, flush=True)
+    return course, random_state if course.steps else None

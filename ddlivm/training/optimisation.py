@@ -1,13 +1,14 @@
 """AdamW, its learning rate's course, and the step that both stages take."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 import torch
+from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from ddlivm.errors import InputError
 from ddlivm.parameters.dtft_training import Schedule
+from ddlivm.training.devices import fail, mean
 
 FIRST_RATE = 0.02
 """Share of the peak learning rate that the rise starts from."""
@@ -31,20 +32,27 @@ class Optimiser:
     Weight decay spares biases, norms and scales, which have one dimension: pulling them to zero silences them.
 
     Args:
-        modules: what it updates.
+        fabric: where training runs.
+        modules: what it updates, and each module's share of the learning rate.
         schedule: its course.
         name: for messages.
     """
 
-    def __init__(self, modules: Iterable[nn.Module], schedule: Schedule, name: str) -> None:
-        parameters = [parameter for module in modules for parameter in module.parameters()]
+    def __init__(self, fabric: Fabric, modules: Mapping[nn.Module, float], schedule: Schedule, name: str) -> None:
+        shares = [(parameter, share) for module, share in modules.items() for parameter in module.parameters()]
+        self.fabric = fabric
         self.name = name
         self.schedule = schedule
-        self.parameters = parameters
+        self.parameters = [parameter for parameter, _ in shares]
         self.adamw = torch.optim.AdamW(
             [
-                {"params": [p for p in parameters if p.ndim > 1], "weight_decay": schedule.weight_decay},
-                {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+                {
+                    "params": [p for p, its in shares if its == share and (p.ndim > 1) == decays],
+                    "weight_decay": schedule.weight_decay if decays else 0.0,
+                    "share": share,
+                }
+                for share in sorted(set(modules.values()))
+                for decays in (True, False)
             ],
             lr=schedule.learning_rate,
             betas=(0.9, schedule.second_moment),
@@ -52,20 +60,22 @@ class Optimiser:
         )
 
     def step(self, loss: Tensor, factor: float) -> None:
-        """Update once.
+        """Update once, by the mean of all processes' gradients.
 
         Args:
-            loss: a scalar to go down.
+            loss: a scalar to go down; this process's.
             factor: share of the peak learning rate.
 
         Raises:
-            InputError: the loss is not a number any more.
+            InputError: the loss is not a number any more, in any process.
         """
-        if not torch.isfinite(loss):
-            raise InputError(f"{self.name}: the loss is {loss.item()}; lower learning_rate (the last epoch is kept)")
+        value = mean(self.fabric, loss.detach())
+        if not torch.isfinite(value):
+            line = f"{self.name}: the loss is {value.item()}; lower learning_rate (the last checkpoint is kept)"
+            fail(self.fabric, line)
         self.adamw.zero_grad(set_to_none=True)
-        loss.backward()
+        self.fabric.backward(loss)
         nn.utils.clip_grad_norm_(self.parameters, self.schedule.maximum_gradient)
         for group in self.adamw.param_groups:
-            group["lr"] = self.schedule.learning_rate * factor
+            group["lr"] = self.schedule.learning_rate * factor * group["share"]
         self.adamw.step()

@@ -33,6 +33,9 @@ from ddlivm.training.image_file import ImageFile, Images
 VARIANTS = 2
 """Diffused images kept for each pair with defects: each draws anew from its series."""
 
+COMPLETE = "complete.json"
+"""Written last: the labels, and the sign that all images are there."""
+
 MINIMUM_LEFT = 0.3
 """A defect of which the common ground shows less (share of its box's area) is not learnt from."""
 
@@ -134,13 +137,11 @@ def build(listed: Sequence[Source], folder: Path, threads: int, seed: int) -> Wo
         seed: of the diffused draws.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / COMPLETE).is_file():
+        return load(folder)
     width, height = listed[0].aligned.working_size
     visible_width, visible_height = visible_size((width, height))
-    paths = {name: folder / f"{name}.npy" for name in ("infrared", "visible")}
-    if (folder / "complete.json").is_file():
-        files = {name: ImageFile(path) for name, path in paths.items()}
-        content = read_json(folder / "complete.json")
-        return _working_set(files, content)
+    paths = _paths(folder)
     files = {
         "infrared": ImageFile.create(paths["infrared"], np.float16, (len(listed), 1 + VARIANTS, height, width)),
         "visible": ImageFile.create(paths["visible"], np.uint8, (len(listed), visible_height, visible_width, 3)),
@@ -172,8 +173,22 @@ def build(listed: Sequence[Source], folder: Path, threads: int, seed: int) -> Wo
     for file in files.values():
         file.flush()
     content = {name: [row[name] for row in rows] for name in rows[0]}
-    write_json(folder / "complete.json", content)
+    write_json(folder / COMPLETE, content)
     return _working_set(files, content)
+
+
+def load(folder: Path) -> WorkingSet:
+    """Map what `build` completed in a folder.
+
+    Raises:
+        InputError: it is not there, or damaged.
+    """
+    content = read_json(folder / COMPLETE)
+    return _working_set({name: ImageFile(path) for name, path in _paths(folder).items()}, content)
+
+
+def _paths(folder: Path) -> dict[str, Path]:
+    return {name: folder / f"{name}.npy" for name in ("infrared", "visible")}
 
 
 def _diffused(aligned: AlignedPair, series: Series, rng: np.random.Generator) -> npt.NDArray[np.float32]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ddlivm.data import box_outlines, load_taxonomy
-from ddlivm.detector.contrast import Contrast, contrast, distances, pairs, pooled
+from ddlivm.detector.contrast import Contrast, Rules, contrast, distances, pairs, pooled
 from ddlivm.detector.heads import Truth
 
 
@@ -30,30 +30,30 @@ def test_a_batch_by_hand():
     expected = torch.nn.functional.normalize(torch.tensor([[3.0, 0], [3, 0], [0, 5]]), dim=1)
     for found in pooled(levels, truth(boxes, [0, 0, 1]).boxes):
         assert torch.allclose(found, expected, atol=1e-5)
-    result = contrast(levels, truth(boxes, [0, 0, 1]), soft=True)
+    result = contrast(levels, truth(boxes, [0, 0, 1]), Rules(soft=True))
     assert result.positive is not None and result.negative is not None
     assert result.positive.item() == pytest.approx(0, abs=1e-5)
     assert result.negative.item() == pytest.approx(2, abs=1e-5)
     assert result.loss(0.2, 0.2).item() == pytest.approx(-0.4, abs=1e-5)
-    mixed = contrast(levels, truth(boxes, [0, 1, 0]), soft=False)
+    mixed = contrast(levels, truth(boxes, [0, 1, 0]), Rules())
     assert mixed.positive is not None and mixed.negative is not None
     assert mixed.positive.item() == pytest.approx(2, abs=1e-5)
     assert mixed.negative.item() == pytest.approx((0 + 0 + 2 + 2) / 4, abs=1e-5)
 
 
 def test_soft_constraint_is_asymmetric():
-    positive, negative = pairs(torch.tensor([0, 0, 1]), torch.tensor([100.0, 160.0, 100.0]), soft=True)
+    positive, negative = pairs(torch.tensor([0, 0, 1]), torch.tensor([100.0, 160.0, 100.0]), Rules(soft=True))
     assert positive.tolist() == [[False, False, False], [True, False, False], [False, False, False]]
     assert negative.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
-    hard, _ = pairs(torch.tensor([0, 0, 1]), torch.tensor([100.0, 160.0, 100.0]), soft=False)
+    hard, _ = pairs(torch.tensor([0, 0, 1]), torch.tensor([100.0, 160.0, 100.0]), Rules())
     assert hard.sum() == 2
 
 
 def test_a_term_without_pairs_is_dropped():
     levels = constant_regions([[1.0, 0.0], [0.0, 1.0]])
-    alone = contrast(levels, truth([[16.0, 16, 80, 80]], [3]), soft=False)
+    alone = contrast(levels, truth([[16.0, 16, 80, 80]], [3]), Rules())
     assert alone.loss(0.2, 0.2).item() == 0
-    different = contrast(levels, truth([[16.0, 16, 80, 80], [160.0, 16, 224, 80]], [3, 4]), soft=False)
+    different = contrast(levels, truth([[16.0, 16, 80, 80], [160.0, 16, 224, 80]], [3, 4]), Rules())
     assert different.positive is None
     assert Contrast(None, None).loss(1.0, 1.0).item() == 0
 

@@ -5,6 +5,7 @@ from ddlivm.data import box_outlines
 from ddlivm.detector.architecture import Architecture, EncoderSpec
 from ddlivm.detector.heads import Truth
 from ddlivm.training.batches import Batch
+from ddlivm.training.devices import launch
 from ddlivm.training.dtft import Dtft
 from tests.training.plants import tiny_parameters
 
@@ -14,7 +15,7 @@ SPEC = EncoderSpec("pyramid", (8, 8, 16, 16), (0, 1, 0, 0))
 @pytest.fixture
 def dtft():
     parameters, _ = tiny_parameters()
-    return Dtft(Architecture((64, 64), SPEC, SPEC, 16, 1, 1), parameters, "site1")
+    return Dtft(launch("32-true"), Architecture((64, 64), SPEC, SPEC, 16, 1, 1), parameters, "site1")
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_each_step_updates_its_own_parts_and_runs_no_masked_encoder(dtft, batch,
 def test_the_steps_see_4_6_and_10_classes_and_their_own_boxes(dtft, batch, monkeypatch):
     seen = {}
     for name in ("infrared_head", "visible_head", "joint_head"):
-        head = getattr(dtft, name)
+        head = dtft.modules[name]
         losses = head.losses
 
         def spy(pyramid, truth, name=name, losses=losses):
@@ -75,7 +76,7 @@ def test_the_steps_see_4_6_and_10_classes_and_their_own_boxes(dtft, batch, monke
         "visible_head": [[0], [2]],
         "joint_head": [[0, 6], [2, 8]],
     }
-    classes = [getattr(dtft, name).bbox_head.num_classes for name in seen]
+    classes = [dtft.modules[name].bbox_head.num_classes for name in seen]
     assert classes == [4, 6, 10]
     assert set(rows) == {
         f"{step}_{part}" for step in ("infrared", "visible", "joint") for part in ("detection", "contrast")
@@ -101,13 +102,15 @@ def test_once_settled_the_encoders_statistics_rest_and_their_weights_go_on(batch
     parameters, _ = tiny_parameters()
     spec = EncoderSpec("residual", (8, 8, 16, 16), (0, 1, 0, 0))
     settling = parameters.model_copy(update={"epochs": 4, "settling": 0.5})
-    task = Dtft(Architecture((64, 64), spec, spec, 16, 1, 1), settling, "site1")
+    task = Dtft(launch("32-true"), Architecture((64, 64), spec, spec, 16, 1, 1), settling, "site1")
 
     def moves(epoch):
-        before = {key: value.clone() for key, value in task.infrared.state_dict().items()}
+        before = {key: value.clone() for key, value in task.modules["infrared"].state_dict().items()}
         task.epoch_begins(epoch)
         task.step(batch, 1.0)
-        changed = {key for key, value in task.infrared.state_dict().items() if not torch.equal(value, before[key])}
+        changed = {
+            key for key, value in task.modules["infrared"].state_dict().items() if not torch.equal(value, before[key])
+        }
         return {key.rpartition(".")[2] for key in changed}
 
     assert {"running_mean", "weight"} <= moves(2)

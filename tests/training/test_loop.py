@@ -2,12 +2,23 @@ import pytest
 import torch
 
 from ddlivm.errors import InputError
-from ddlivm.parameters.dtft_training import Schedule
 from ddlivm.training import checkpoint
+from ddlivm.training.devices import launch
 from ddlivm.training.loop import train
 from ddlivm.training.optimisation import Optimiser
+from tests.training.plants import tiny_parameters
 
-SCHEDULE = Schedule(learning_rate=0.05, weight_decay=0.1, second_moment=0.999, warm_up=0.1, maximum_gradient=1.0)
+PARAMETERS = tiny_parameters()[0].model_copy(
+    update={
+        "epochs": 4,
+        "learning_rate": 0.05,
+        "weight_decay": 0.1,
+        "second_moment": 0.999,
+        "warm_up": 0.1,
+        "checkpoint_minutes": 1e9,
+    }
+)
+FABRIC = launch("32-true")
 
 
 class Line:
@@ -19,7 +30,7 @@ class Line:
         torch.manual_seed(0)
         layer = torch.nn.Linear(2, 1)
         self.modules = {"layer": layer}
-        self.optimisers = {"layer": Optimiser([layer], SCHEDULE, "line")}
+        self.optimisers = {"layer": Optimiser(FABRIC, {layer: 1.0}, PARAMETERS, "line")}
         self.fails_at, self.error, self.steps = fails_at, error, 0
         self.begun: list[int] = []
         self.done: list[int] = []
@@ -41,15 +52,14 @@ class Line:
 
 
 class Points:
-    def epoch(self, epoch):
-        generator = torch.Generator().manual_seed(epoch)
-        for step in range(3):
-            yield step / 3, torch.rand(4, 2, generator=generator)
+    def epoch(self, epoch, first):
+        for step in range(first, 3):
+            yield step / 3, torch.rand(4, 2, generator=torch.Generator().manual_seed(10 * epoch + step))
 
 
 def run(task, folder):
     folder.mkdir(exist_ok=True)
-    return train(task, Points(), 4, SCHEDULE, 0, folder)
+    return train(FABRIC, task, Points(), PARAMETERS, folder)
 
 
 @pytest.mark.parametrize("fails_at", [1, 5, 6, 7, 11])
@@ -82,7 +92,9 @@ def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"checkpoint\.pt: is a damaged checkpoint"):
         run(Line(), tmp_path)
-    checkpoint.save(path, {"history": [], "modules": {"layer": {"weight": torch.zeros(1)}}, "optimisers": {}})
+    checkpoint.save(
+        path, {"history": [], "random": [0], "modules": {"layer": {"weight": torch.zeros(1)}}, "optimisers": {}}
+    )
     with pytest.raises(InputError, match="of another model"):
         run(Line(), tmp_path)
     torch.save(Line, path)

@@ -5,7 +5,10 @@ import torch
 
 from ddlivm.errors import InputError
 from ddlivm.parameters.dtft_training import Schedule
+from ddlivm.training.devices import launch
 from ddlivm.training.optimisation import Optimiser, rate_factor
+
+FABRIC = launch("32-true")
 
 
 def test_rate_rises_linearly_then_falls_as_a_cosine():
@@ -31,7 +34,7 @@ def test_first_step_of_adamw_by_hand():
     layer = torch.nn.Linear(1, 1)
     torch.nn.init.constant_(layer.weight, 2.0)
     torch.nn.init.constant_(layer.bias, 2.0)
-    Optimiser([layer], schedule(), "test").step(layer(torch.ones(1, 1)).sum(), factor=0.5)
+    Optimiser(FABRIC, {layer: 1.0}, schedule(), "test").step(layer(torch.ones(1, 1)).sum(), factor=0.5)
     assert layer.weight.item() == pytest.approx(2 * (1 - 0.05 * 0.5) - 0.05, rel=1e-5)
     assert layer.bias.item() == pytest.approx(2 - 0.05, rel=1e-5)
 
@@ -41,7 +44,7 @@ def test_a_shorter_memory_forgets_a_large_gradient_sooner():
     for memory in (0.999, 0.9):
         layer = torch.nn.Linear(1, 1, bias=False)
         torch.nn.init.zeros_(layer.weight)
-        optimiser = Optimiser([layer], schedule(weight_decay=0.0, second_moment=memory), "test")
+        optimiser = Optimiser(FABRIC, {layer: 1.0}, schedule(weight_decay=0.0, second_moment=memory), "test")
         optimiser.step(10 * layer(torch.ones(1, 1)).sum(), factor=1.0)
         before = layer.weight.item()
         optimiser.step(layer(torch.ones(1, 1)).sum(), factor=1.0)
@@ -52,7 +55,7 @@ def test_a_shorter_memory_forgets_a_large_gradient_sooner():
 
 def test_gradients_are_clipped_to_the_norm():
     layer = torch.nn.Linear(3, 1, bias=False)
-    optimiser = Optimiser([layer], schedule(maximum_gradient=0.5), "test")
+    optimiser = Optimiser(FABRIC, {layer: 1.0}, schedule(maximum_gradient=0.5), "test")
     optimiser.step(1000 * layer(torch.tensor([[3.0, 4.0, 0.0]])).sum(), factor=1.0)
     assert layer.weight.grad is not None
     assert layer.weight.grad.norm().item() == pytest.approx(0.5, rel=1e-4)
@@ -62,5 +65,5 @@ def test_a_loss_that_is_no_number_stops_in_one_line():
     layer = torch.nn.Linear(1, 1)
     before = layer.weight.item()
     with pytest.raises(InputError, match=r"dtft: the loss is nan; lower learning_rate"):
-        Optimiser([layer], schedule(), "dtft").step(layer(torch.ones(1, 1)).sum() * math.nan, factor=1.0)
+        Optimiser(FABRIC, {layer: 1.0}, schedule(), "dtft").step(layer(torch.ones(1, 1)).sum() * math.nan, factor=1.0)
     assert layer.weight.item() == before

@@ -80,13 +80,14 @@ def test_encoders_rest_in_phase_2(trained, plants, tmp_path):
     from ddlivm.training import working_set
     from ddlivm.training.bank import Bank
     from ddlivm.training.batches import Batches
+    from ddlivm.training.devices import launch
     from ddlivm.training.tiles import TileSampler
 
     encoders, _ = trained
     dtft, heads = tiny_parameters()
     listed = working_set.sources(plants, plants / "transforms", NO_SERIES, "site1", ("site2",), dtft.working_size)
     images = working_set.build(listed, tmp_path / "images", 1, seed=0)
-    bank = Bank(encoders, heads, "site1", tmp_path)
+    bank = Bank(launch("32-true"), encoders, heads, "site1", tmp_path)
     frozen = {"infrared": bank.infrared, "visible": bank.visible}
     everything = frozen | bank.modules
     before = {
