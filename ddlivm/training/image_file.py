@@ -38,6 +38,11 @@ class ImageFile:
         np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
         return cls(path)
 
+    @classmethod
+    def opened(cls, path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Self:
+        """Take the file that is there, or make one of zeros."""
+        return cls(path) if path.is_file() else cls.create(path, dtype, shape)
+
     def __getitem__(self, index: Any) -> npt.NDArray[Any]:
         """Read a part, as a copy."""
         return np.array(self._map("r")[index])

@@ -31,11 +31,13 @@ class Place:
         pair: which pair.
         box: which of its boxes to show; -1 for anywhere.
         size: (width, height) of the tile, working pixels.
+        plain: the image variant that is shown whole and as it is; None for a tile that is cut and changed.
     """
 
     pair: int
     box: int
     size: tuple[int, int]
+    plain: int | None = None
 
 
 class TileSampler:
@@ -64,17 +66,32 @@ class TileSampler:
     def epoch(self, epoch: int) -> list[Place]:
         """Return an epoch's places in order: types in turn where defects are shown, pairs in turn elsewhere."""
         rng = np.random.default_rng([self.seed, epoch])
+        plain = round(len(self) * self.tiles.plain)
+        places = self._changed(len(self) - plain, rng) + [self._plain(pair, rng) for pair in self._in_turn(plain, rng)]
+        return [places[index] for index in rng.permutation(len(places))]
+
+    def _changed(self, count: int, rng: np.random.Generator) -> list[Place]:
         kinds = sorted(self.places)
-        on_defects = round(len(self) * self.tiles.defect_share) if kinds else 0
+        on_defects = round(count * self.tiles.defect_share) if kinds else 0
         chosen = [
             listed[int(rng.integers(len(listed)))]
             for listed in (self.places[kinds[index % len(kinds)]] for index in range(on_defects))
         ]
-        anywhere = len(self) - on_defects
-        rounds = -(-anywhere // len(self.working_set))
+        return chosen + [Place(pair, -1, self.tiles.sizes[0]) for pair in self._in_turn(count - on_defects, rng)]
+
+    def _in_turn(self, count: int, rng: np.random.Generator) -> list[int]:
+        rounds = -(-count // len(self.working_set))
         pairs = [int(pair) for _ in range(rounds) for pair in rng.permutation(len(self.working_set))]
-        chosen += [Place(pair, -1, self.tiles.sizes[0]) for pair in pairs[:anywhere]]
-        return [chosen[index] for index in rng.permutation(len(chosen))]
+        return pairs[:count]
+
+    def _plain(self, pair: int, rng: np.random.Generator) -> Place:
+        variants = self.variants(pair)
+        diffused = variants > 1 and rng.random() < self.augmentation.diffused
+        return Place(pair, -1, self.working_set.size, int(rng.integers(1, variants)) if diffused else 0)
+
+    def variants(self, pair: int) -> int:
+        """Return how many different infrared images a pair has: where nothing is hot, diffusion changes nothing."""
+        return self.working_set.infrared.shape[1] if len(self.working_set.boxes[pair]) else 1
 
     def _size(self, pair: int, box: int) -> tuple[int, int]:
         x0, y0, x1, y1 = self.working_set.boxes[pair][box]
@@ -89,6 +106,8 @@ class TileSampler:
             epoch: seeds the draws, with `index`.
             index: the tile's place in the epoch.
         """
+        if place.plain is not None:
+            return self.whole(place.pair, place.plain)
         rng = np.random.default_rng([self.seed, epoch, index])
         shares = self.augmentation
         variant = int(rng.integers(1, self.working_set.infrared.shape[1])) if rng.random() < shares.diffused else 0
@@ -107,6 +126,18 @@ class TileSampler:
         if rng.random() < shares.cutout:
             sample = cutout(sample, rng)
         return replace(sample, infrared=InfraredRange(0.0, span).normalise(sample.infrared))
+
+    def whole(self, pair: int, variant: int) -> Sample:
+        """Return a working image as it is, its infrared values normalised."""
+        data = self.working_set
+        span = float(data.spans[pair])
+        return Sample(
+            InfraredRange(0.0, span).normalise(data.infrared[pair, variant].astype(np.float32)),
+            np.asarray(data.visible[pair]),
+            data.boxes[pair],
+            data.classes[pair],
+            data.outlines[pair],
+        )
 
     def _cut(self, place: Place, variant: int, rng: np.random.Generator) -> Sample:
         data = self.working_set

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+
+from ddlivm.training.encoder_cache import EncoderCache, Trial, trial
+from ddlivm.training.pyramid_file import record_bytes
+
+SIZE = (64, 32)
+CHANNELS = ((2, 2, 2, 2), (3, 3, 3, 3))
+VARIANTS = (3, 1, 3, 1)
+INFRARED, VISIBLE = (record_bytes(channels, SIZE) for channels in CHANNELS)
+
+
+def cache_in(folder, most_bytes=1e9):
+    return EncoderCache(folder, VARIANTS, CHANNELS, SIZE, most_bytes)
+
+
+def maps(count, channels, value):
+    sizes = ((8, 16), (4, 8), (2, 4), (1, 2))
+    return tuple(torch.full((count, channels, *size), float(value)) for size in sizes)
+
+
+def encode(pair):
+    """Outputs that tell which pair and variant they are of."""
+    infrared = [
+        torch.cat(levels) for levels in zip(*(maps(1, 2, 10 * pair + v) for v in range(VARIANTS[pair])), strict=True)
+    ]
+    return tuple(infrared), maps(1, 3, -pair)
+
+
+def test_each_variant_has_its_own_infrared_outputs_and_the_pair_s_visible_ones(tmp_path):
+    cache = cache_in(tmp_path)
+    cache.fill(encode, "test")
+    outputs = cache.read([(2, 1), (0, 0), (2, 2), (3, 0)])
+    assert [float(each[0, 0, 0]) for each in outputs.infrared[0]] == [21, 0, 22, 30]
+    assert [float(each[0, 0, 0]) for each in outputs.visible[3]] == [-2, 0, -2, -3]
+
+
+def test_holds_the_first_pairs_that_fit(tmp_path):
+    two = 4 * INFRARED + 2 * VISIBLE
+    assert [cache_in(tmp_path / "two", two).holds(pair) for pair in range(4)] == [True, True, False, False]
+    assert not cache_in(tmp_path / "none", two / 10).holds(0)
+    assert not cache_in(tmp_path / "less", two - 1).holds(1)
+
+
+def test_stays_within_its_bound_on_disk(tmp_path):
+    most = 5 * INFRARED + 3 * VISIBLE
+    cache_in(tmp_path, most).fill(encode, "test")
+    held = sum(np.load(path, mmap_mode="r").nbytes for path in tmp_path.glob("*[der].npy") if path.stem != "written")
+    assert 0 < held <= most
+
+
+def test_a_second_run_computes_only_what_the_first_did_not_write(tmp_path):
+    def stops(pair):
+        if pair == 2:
+            raise KeyboardInterrupt
+        return encode(pair)
+
+    first = cache_in(tmp_path)
+    first.fill(encode, "test", slice(1, 2))
+    with pytest.raises(KeyboardInterrupt):
+        first.fill(stops, "test")
+    asked = []
+    again = cache_in(tmp_path)
+    again.fill(lambda pair: asked.append(pair) or encode(pair), "test")
+    assert 1 not in asked and {2, 3} <= set(asked)
+    assert float(again.read([(2, 1)]).infrared[0].float().mean()) == 21
+
+
+def test_several_processes_share_the_filling(tmp_path):
+    for rank in range(2):
+        cache_in(tmp_path).fill(encode, "test", slice(rank, None, 2))
+    assert cache_in(tmp_path).written[:].all()
+
+
+def test_a_trial_times_both_ways(tmp_path):
+    computed = []
+    result = trial(cache_in(tmp_path), encode, lambda pairs: computed.append(list(pairs)), batch=3)
+    assert result.reading > 0 and result.computing > 0
+    assert computed == [[0, 1, 2]] * 2
+    assert Trial(1.0, 2.0).pays and not Trial(2.0, 1.0).pays
