@@ -29,12 +29,14 @@ class Tiles(Section):
             smallest that it fits well, and a batch of larger ones has as many fewer.
         per_epoch: tiles in an epoch; 0 for as many as there are pairs.
         defect_share: share of tiles that are placed on a defect, of each type equally often; the rest lie anywhere.
+        plain: share of tiles that are no tiles but whole working images as they are, or with diffused hotspots.
         scale: the range of relative size at which ground is shown, around the native 1.
     """
 
     sizes: list[tuple[int, int]] = Field(min_length=1)
     per_epoch: int = Field(ge=0)
     defect_share: float = Field(ge=0, le=1)
+    plain: float = Field(ge=0, le=1)
     scale: tuple[float, float]
 
     @field_validator("sizes")

@@ -13,7 +13,9 @@ from ddlivm.detector.encoders import Pyramid, fuse
 from ddlivm.detector.heads import BankEntry, Losses, OneStage, Truth
 from ddlivm.detector.weights import load_weights, save_weights
 from ddlivm.parameters.head_checkpointing import HeadCheckpointing
+from ddlivm.training.bank_batches import Encoded
 from ddlivm.training.batches import Batch
+from ddlivm.training.encoder_cache import Outputs
 from ddlivm.training.optimisation import Optimiser
 
 
@@ -68,16 +70,31 @@ class Bank:
             for name, module in self.modules.items()
         }
 
-    def step(self, batch: Batch, factor: float) -> dict[str, Tensor]:
+    def step(self, batch: Batch | Encoded, factor: float) -> dict[str, Tensor]:
         """Update the entry and the infrared-only reference once each."""
-        with torch.no_grad(), self.fabric.autocast():
-            infrared, visible = self.infrared(batch.infrared), self.visible(batch.visible)
-            fused = fuse(infrared, visible)
-        losses: Losses = self.heads("entry", fused, batch.truth)
+        outputs = batch.outputs if isinstance(batch, Encoded) else self.encode(batch.infrared, batch.visible)
+        infrared, visible = (
+            tuple(level.float() for level in pyramid) for pyramid in (outputs.infrared, outputs.visible)
+        )
+        losses: Losses = self.heads("entry", fuse(infrared, visible), batch.truth)
         self.optimisers["entry"].step(torch.stack(list(losses.values())).sum(), factor)
         alone = torch.stack(list(self.heads("reference", infrared, batch.truth).values())).sum()
         self.optimisers["reference"].step(alone, factor)
         return {name: loss.detach() for name, loss in losses.items()} | {"infrared_only": alone.detach()}
+
+    @torch.no_grad()
+    def encode(self, infrared: Tensor, visible: Tensor) -> Outputs:
+        """Return the frozen encoders' outputs, rounded as the disk would keep them where it keeps any.
+
+        Args:
+            infrared: (B, 1, h, w) normalised.
+            visible: (B', 3, 7h/4, 7w/4) normalised.
+        """
+        with self.fabric.autocast():
+            pyramids = self.infrared(infrared), self.visible(visible)
+        if self.parameters.cache_gigabytes:
+            pyramids = tuple(tuple(level.bfloat16() for level in pyramid) for pyramid in pyramids)
+        return Outputs(*pyramids)
 
     def epoch_begins(self, epoch: int) -> None:
         """Nothing changes between epochs."""

@@ -54,6 +54,7 @@ def train_heads(
 
         from ddlivm.detector.weights import save_weights
         from ddlivm.training.bank import Bank, entry_file
+        from ddlivm.training.bank_outputs import with_outputs
         from ddlivm.training.batches import batches_of
         from ddlivm.training.loop import train
 
@@ -62,7 +63,8 @@ def train_heads(
 
     torch.set_num_threads(parameters.threads)
     bank = Bank(fabric, encoders, parameters, fold, work)
-    history = train(fabric, bank, batches_of(work / "images", parameters, fabric), parameters, work)
+    batches = with_outputs(fabric, bank, batches_of(work / "images", parameters, fabric), work / "outputs")
+    history = train(fabric, bank, batches, parameters, work)
     if not fabric.is_global_zero:
         return
     epochs = sorted({*range(parameters.save_every, parameters.epochs + 1, parameters.save_every), parameters.epochs})

@@ -1,6 +1,6 @@
 """Tiles as batches of tensors."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,9 @@ class Share:
 
 
 WHOLE = Share()
+Numbered = list[tuple[int, Place]]
+"""Places with their index in the epoch."""
+
 PROCESSOR = torch.device("cpu")
 
 
@@ -67,22 +70,27 @@ class Batches:
         self.share = share
         self.device = device
 
-    def plan(self, epoch: int) -> list[list[tuple[int, Place]]]:
-        """Return an epoch's batches as places with their index in the epoch, each batch of one tile size.
+    def plan(self, epoch: int, apart: Callable[[Place], bool] = lambda place: False) -> list[Numbered]:
+        """Return an epoch's batches, each of one tile size.
 
         Only this process's places are in it. Several processes have equally many of each batch: what is left over is
         left out, and so is a batch too small to be shared.
+
+        Args:
+            epoch: which.
+            apart: says which places share no batch with others.
         """
         base = self.sampler.tiles.sizes[0]
         processes = self.share.processes
-        waiting: dict[tuple[int, int], list[tuple[int, Place]]] = {}
+        waiting: dict[tuple[tuple[int, int], bool], Numbered] = {}
         batches = []
         for index, place in enumerate(self.sampler.epoch(epoch)):
-            row = waiting.setdefault(place.size, [])
+            kind = place.size, apart(place)
+            row = waiting.setdefault(kind, [])
             row.append((index, place))
             own = max(1, self.size * base[0] * base[1] // (place.size[0] * place.size[1]))
             if len(row) == own * processes:
-                batches.append(waiting.pop(place.size))
+                batches.append(waiting.pop(kind))
         shared = (row[: len(row) // processes * processes] for row in [*batches, *waiting.values()])
         return [row[self.share.rank :: processes] for row in shared if row]
 
@@ -90,16 +98,19 @@ class Batches:
         """Yield an epoch's batches from one on, each with the share of the epoch that lies before it."""
         plan = self.plan(epoch)
         for done in range(first, len(plan)):
-            samples = [self.sampler.tile(place, epoch, index) for index, place in plan[done]]
-            infrared, visible = stack(samples)
-            truth = Truth(
-                tuple(torch.from_numpy(sample.boxes) for sample in samples),
-                tuple(torch.from_numpy(sample.classes) for sample in samples),
-                tuple(sample.outlines for sample in samples),
-                samples[0].size,
-            )
-            batch = Batch(infrared_tensor(infrared), visible_tensor(visible), truth)
-            yield done / len(plan), batch.to(self.device)
+            yield done / len(plan), self.batch(plan[done], epoch)
+
+    def batch(self, places: Numbered, epoch: int) -> Batch:
+        """Cut and change the tiles of one batch."""
+        samples = [self.sampler.tile(place, epoch, index) for index, place in places]
+        infrared, visible = stack(samples)
+        truth = Truth(
+            tuple(torch.from_numpy(sample.boxes) for sample in samples),
+            tuple(torch.from_numpy(sample.classes) for sample in samples),
+            tuple(sample.outlines for sample in samples),
+            samples[0].size,
+        )
+        return Batch(infrared_tensor(infrared), visible_tensor(visible), truth).to(self.device)
 
 
 def batches_of(images: Path, parameters: Training, fabric: Fabric) -> Batches:

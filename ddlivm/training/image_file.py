@@ -34,8 +34,18 @@ class ImageFile:
 
     @classmethod
     def create(cls, path: Path, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Self:
-        """Make a file of zeros, over whatever is there."""
+        """Make a file of zeros, over whatever is there; its room on the disk is taken at once.
+
+        Raises:
+            OSError: the disk is too full. Writing to a part that has no room would end the process without a word.
+        """
         np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        with path.open("r+b") as file:
+            try:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                path.unlink()
+                raise OSError(error.errno, error.strerror, str(path)) from None
         return cls(path)
 
     @classmethod

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from ddlivm.training.encoder_cache import EncoderCache, Trial, trial
+from ddlivm.errors import InputError
+from ddlivm.training.encoder_cache import EncoderCache, Outputs, Trial, trial
 from ddlivm.training.pyramid_file import record_bytes
 
 SIZE = (64, 32)
@@ -12,7 +13,13 @@ INFRARED, VISIBLE = (record_bytes(channels, SIZE) for channels in CHANNELS)
 
 
 def cache_in(folder, most_bytes=1e9):
-    return EncoderCache(folder, VARIANTS, CHANNELS, SIZE, most_bytes)
+    cache = EncoderCache(folder, VARIANTS, CHANNELS, SIZE, most_bytes)
+    cache.open()
+    return cache
+
+
+def quiet(line):
+    pass
 
 
 def maps(count, channels, value):
@@ -25,29 +32,41 @@ def encode(pair):
     infrared = [
         torch.cat(levels) for levels in zip(*(maps(1, 2, 10 * pair + v) for v in range(VARIANTS[pair])), strict=True)
     ]
-    return tuple(infrared), maps(1, 3, -pair)
+    return Outputs(tuple(infrared), maps(1, 3, -pair))
 
 
 def test_each_variant_has_its_own_infrared_outputs_and_the_pair_s_visible_ones(tmp_path):
     cache = cache_in(tmp_path)
-    cache.fill(encode, "test")
+    cache.fill(encode, quiet)
     outputs = cache.read([(2, 1), (0, 0), (2, 2), (3, 0)])
     assert [float(each[0, 0, 0]) for each in outputs.infrared[0]] == [21, 0, 22, 30]
     assert [float(each[0, 0, 0]) for each in outputs.visible[3]] == [-2, 0, -2, -3]
 
 
 def test_holds_the_first_pairs_that_fit(tmp_path):
+    def held(most_bytes):
+        return EncoderCache(tmp_path, VARIANTS, CHANNELS, SIZE, most_bytes).pairs
+
     two = 4 * INFRARED + 2 * VISIBLE
-    assert [cache_in(tmp_path / "two", two).holds(pair) for pair in range(4)] == [True, True, False, False]
-    assert not cache_in(tmp_path / "none", two / 10).holds(0)
-    assert not cache_in(tmp_path / "less", two - 1).holds(1)
+    assert [held(bound) for bound in (two, two - 1, two / 10, 0)] == [2, 1, 0, 0]
+    assert [EncoderCache(tmp_path, VARIANTS, CHANNELS, SIZE, two).holds(pair) for pair in (1, 2)] == [True, False]
 
 
-def test_stays_within_its_bound_on_disk(tmp_path):
-    most = 5 * INFRARED + 3 * VISIBLE
-    cache_in(tmp_path, most).fill(encode, "test")
-    held = sum(np.load(path, mmap_mode="r").nbytes for path in tmp_path.glob("*[der].npy") if path.stem != "written")
-    assert 0 < held <= most
+def test_takes_on_disk_what_it_says(tmp_path):
+    most = 8 * INFRARED + 3 * VISIBLE
+    cache = cache_in(tmp_path, most)
+    cache.fill(encode, quiet)
+    on_disk = sum(np.load(tmp_path / f"{name}.npy", mmap_mode="r").nbytes for name in ("infrared", "visible"))
+    assert on_disk == cache.bytes <= most
+    cache.remove()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_without_room_is_one_line(tmp_path):
+    cache = EncoderCache(tmp_path / "outputs", [1], CHANNELS, (3_200_000, 1_600_000), 1e15)
+    with pytest.raises(InputError, match=r"no room for .* GB .* lower head_checkpointing.cache_gigabytes"):
+        cache.open()
+    assert not list((tmp_path / "outputs").iterdir())
 
 
 def test_a_second_run_computes_only_what_the_first_did_not_write(tmp_path):
@@ -57,19 +76,19 @@ def test_a_second_run_computes_only_what_the_first_did_not_write(tmp_path):
         return encode(pair)
 
     first = cache_in(tmp_path)
-    first.fill(encode, "test", slice(1, 2))
+    first.fill(encode, quiet, slice(1, 2))
     with pytest.raises(KeyboardInterrupt):
-        first.fill(stops, "test")
+        first.fill(stops, quiet)
     asked = []
     again = cache_in(tmp_path)
-    again.fill(lambda pair: asked.append(pair) or encode(pair), "test")
+    again.fill(lambda pair: asked.append(pair) or encode(pair), quiet)
     assert 1 not in asked and {2, 3} <= set(asked)
     assert float(again.read([(2, 1)]).infrared[0].float().mean()) == 21
 
 
 def test_several_processes_share_the_filling(tmp_path):
     for rank in range(2):
-        cache_in(tmp_path).fill(encode, "test", slice(rank, None, 2))
+        cache_in(tmp_path).fill(encode, quiet, slice(rank, None, 2))
     assert cache_in(tmp_path).written[:].all()
 
 

@@ -32,7 +32,7 @@ def coordinates():
 
 def tiles(**changes):
     return Tiles.model_validate(
-        {"sizes": [(96, 64)], "per_epoch": 60, "defect_share": 0.8, "scale": (0.8, 1.25)} | changes
+        {"sizes": [(96, 64)], "per_epoch": 60, "defect_share": 0.8, "plain": 0.0, "scale": (0.8, 1.25)} | changes
     )
 
 
