@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from lightning.fabric import Fabric
 
 from ddlivm.detector.tensors import infrared_tensor, visible_tensor
@@ -90,6 +91,6 @@ class _Encoding:
         outputs = self._encode([sample.infrared for sample in samples], [sample.visible for sample in samples])
         return float(outputs.infrared[-1].sum() + outputs.visible[-1].sum())
 
-    def _encode(self, infrared: list[np.ndarray], visible: list[np.ndarray]) -> Outputs:  # type: ignore[type-arg]
+    def _encode(self, infrared: list[npt.NDArray[np.float32]], visible: list[npt.NDArray[np.uint8]]) -> Outputs:
         images = infrared_tensor(np.stack(infrared)), visible_tensor(np.stack(visible))
         return self.bank.encode(*(image.to(self.device) for image in images))

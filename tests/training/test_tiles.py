@@ -144,3 +144,17 @@ def test_jitter_is_affine_in_temperature():
     assert 0.7 <= steps[0] <= 1.4
     assert abs(changed.infrared[0, 0]) <= 0.08 * 40 + 1e-5
     assert sample.visible.max() == 128
+
+
+def test_plain_places_show_whole_images_as_they_are():
+    changes = NEVER.model_copy(update={"diffused": 0.5, "noise": 1.0})
+    sampler = TileSampler(coordinates(), tiles(per_epoch=40, plain=0.25), changes, seed=0)
+    places = sampler.epoch(1)
+    plain = [place for place in places if place.plain is not None]
+    assert len(places) == 40 and len(plain) == 10
+    assert {place.pair for place in plain} == {0, 1}
+    assert {place.plain for place in plain} == {0, 1, 2}
+    for place in plain:
+        tile, whole = sampler.tile(place, 1, 0), sampler.whole(place.pair, place.plain)
+        assert tile.size == sampler.working_set.size
+        assert (tile.infrared == whole.infrared).all() and (tile.boxes == sampler.working_set.boxes[place.pair]).all()
