@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import shutil
+import signal
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -10,14 +11,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from components import processes
 from components.arguments import Run, build_parser, input_paths
 from components.declaration import Stage
-from ddlivm.errors import InputError
+from ddlivm.errors import ElsewhereError, InputError, Stopped
 
 if TYPE_CHECKING:  # what is heavier than argparse is imported after `--help` has been answered
     from components.executor import ExecutorInput
 
 BAD_INPUT = 2
+STOPPED = 128 + signal.SIGTERM
+COMPLETE = "complete"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 Work = Callable[[Run], None]
 
@@ -32,15 +36,25 @@ def main(stage: Stage, work: Work, summary: str | None, argv: Sequence[str] | No
         argv: the arguments; None for the process's own.
 
     Returns:
-        The exit status: 0, or 2 after one line on stderr about what was given.
+        The exit status: 0, or 2 after one line on stderr about what was given, or 143 after one about a SIGTERM.
     """
     given = list(sys.argv[1:] if argv is None else argv)
     arguments = build_parser(stage, summary or "").parse_args(given)
     try:
-        _run(stage, work, arguments, given)
+        with processes.stoppable():
+            if processes.first():
+                _run(stage, work, arguments, given)
+            else:
+                _help(stage, work, arguments)
     except InputError as error:
         print(f"{stage.name}: {error}", file=sys.stderr, flush=True)
         return BAD_INPUT
+    except ElsewhereError:
+        return BAD_INPUT
+    except Stopped as stop:
+        if processes.first():
+            print(f"{stage.name}: {stop}", file=sys.stderr, flush=True)
+        return STOPPED
     except Exception as error:
         trouble = _unwritable(error)
         if trouble is None:
@@ -63,6 +77,7 @@ def _run(stage: Stage, work: Work, arguments: Namespace, argv: list[str]) -> Non
     place = hashlib.sha256(str(run.out.absolute()).encode()).hexdigest()[:16]
     with sole_writer(run.work / f"{stage.name}-{place}.lock", run.out) as waited:
         if waited and run.out.exists() and read_sidecar(run.out).get("key") == key:
+            processes.announce(COMPLETE)
             print(f"{title}: {run.out} is complete; the process that was waited for wrote it", flush=True)
         else:
             print(f"{title}: {arguments.params} ({run.parameters.profile}) -> {run.out}", flush=True)
@@ -72,6 +87,14 @@ def _run(stage: Stage, work: Work, arguments: Namespace, argv: list[str]) -> Non
             executor.write_output(stage, run.out, read_sidecar(run.out))
     gibibytes = clock.peak_memory_bytes / 2**30
     print(f"{title}: {run.out} done in {clock.seconds:.1f} s, at most {gibibytes:.2f} GiB", flush=True)
+
+
+def _help(stage: Stage, work: Work, arguments: Namespace) -> None:
+    """Do a stage's work beside the process that locks, writes and reports, in the scratch that it names."""
+    word = processes.announced()
+    if word != COMPLETE:
+        run, _ = _read(stage, arguments)
+        work(replace(run, work=Path(word)))
 
 
 def _read(stage: Stage, arguments: Namespace) -> tuple[Run, "ExecutorInput | None"]:
@@ -110,6 +133,7 @@ def _fill(run: Run, work: Work, scratch: Path) -> None:
 
     remove_leftovers(run.out)
     scratch.mkdir(parents=True, exist_ok=True)
+    processes.announce(str(scratch.absolute()))
     with replacing(run.out) as temporary:
         temporary.mkdir()
         work(replace(run, out=temporary, work=scratch))

@@ -9,8 +9,8 @@ from torch import Tensor
 from torchvision.ops import roi_align
 
 from ddlivm.detector.encoders import STRIDES, Pyramid
-from ddlivm.detector.gathering import gathered
 from ddlivm.detector.heads import Truth, full_precision
+from ddlivm.detector.processes import gathered
 
 BINS = 1
 """RoIAlign's bins a side: one, sampled once a cell, is the average of Eq. 2; 7 cost a fifth of the training time."""

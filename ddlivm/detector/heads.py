@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ddlivm.data.detections import Detections
 from ddlivm.data.outlines import Outline
-from ddlivm.detector import configurations, mmdet
+from ddlivm.detector import configurations, mmdet, processes
 from ddlivm.detector.architecture import MaskRcnnSpec
 from ddlivm.detector.encoders import Pyramid
 
@@ -80,7 +80,8 @@ class OneStage(nn.Module):
         instances = mmdet.instances(truth.boxes, truth.labels)
         with full_precision(levels[0].device):
             losses = self.bbox_head.loss_by_feat(*outputs, instances, mmdet.metas(len(instances), truth.size))
-        return {f"fcos_{name.removeprefix('loss_')}": loss for name, loss in losses.items()}
+        # Shares of the whole batch's losses; the mean over the processes, which DDP takes of gradients, is their sum.
+        return {f"fcos_{name.removeprefix('loss_')}": loss * processes.count() for name, loss in losses.items()}
 
     def detect(self, pyramid: Pyramid, size: tuple[int, int], minimum_score: float) -> list[Detections]:
         """Return each image's detections, in pixels of the frame of the (width, height) given, best first."""

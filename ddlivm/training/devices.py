@@ -30,6 +30,7 @@ def launch(precision: str) -> "Fabric":
     """
     import torch
     from lightning.fabric import Fabric
+    from lightning.fabric.plugins.environments import TorchElasticEnvironment
     from lightning.fabric.strategies import DDPStrategy
 
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
@@ -47,7 +48,9 @@ def launch(precision: str) -> "Fabric":
             devices=beside,
             num_nodes=processes // beside,
             # A step of the three masks parts of the model.
-            strategy=DDPStrategy(find_unused_parameters=True, timeout=PATIENCE),
+            strategy=DDPStrategy(
+                cluster_environment=TorchElasticEnvironment(), find_unused_parameters=True, timeout=PATIENCE
+            ),
             precision=precision,  # type: ignore[arg-type]
         )
     fabric.launch()

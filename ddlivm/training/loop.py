@@ -111,7 +111,7 @@ def train(fabric: Fabric, task: Task[Same], batches: Epochs[Same], parameters: T
     epochs = parameters.epochs
     course, random_state = _resume(fabric, task, path)
     progress = Progress(task.name, epochs, fabric.is_global_zero)
-    if course.steps or course.history:
+    if course != Course():
         progress.say(f"goes on in epoch {course.epoch}, after step {course.steps}")
     saved = time.monotonic()
     with Termination() as termination:
@@ -131,10 +131,8 @@ def train(fabric: Fabric, task: Task[Same], batches: Epochs[Same], parameters: T
                     _save(fabric, task, course, path)
                     saved = time.monotonic()
                 if stop:
-                    raise Stopped(
-                        f"{task.name}: stopped in epoch {epoch}, after step {course.steps};"
-                        " the same command goes on from there"
-                    )
+                    place = f"epoch {epoch}, after step {course.steps}"
+                    raise Stopped(f"stopped in {place}; the same command goes on from there")
             course.close(fabric)
             alone(fabric, lambda epoch=epoch: task.epoch_done(epoch))  # type: ignore[misc]
             _save(fabric, task, course, path)

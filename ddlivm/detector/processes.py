@@ -1,10 +1,24 @@
-"""Rows of all processes, for a loss that compares each with each."""
+"""Losses over the tiles of all processes: what is counted and compared in one is counted and compared in all."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, distributed
+
+
+def count() -> int:
+    """Return how many processes train together."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def total(value: Tensor) -> Tensor:
+    """Return the sum of a detached value over all processes."""
+    if count() == 1:
+        return value
+    summed = value.clone()
+    distributed.all_reduce(summed)
+    return summed
 
 
 def gathered(levels: Sequence[Tensor], labels: Tensor, boxes: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
@@ -15,7 +29,7 @@ def gathered(levels: Sequence[Tensor], labels: Tensor, boxes: Tensor) -> tuple[l
         labels: (n,) int64 categories.
         boxes: (n, 4) float32 xyxy pixels.
     """
-    if not distributed.is_available() or not distributed.is_initialized() or distributed.get_world_size() == 1:
+    if count() == 1:
         return list(levels), labels, boxes
     widths = [level.shape[1] for level in levels]
     # Labels are small whole numbers, which float32 holds exactly.
@@ -34,7 +48,7 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, rows: Tensor) -> Tensor:
-        processes, rank = distributed.get_world_size(), distributed.get_rank()
+        processes, rank = count(), distributed.get_rank()
         counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(processes)]
         distributed.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
         lengths = [int(count) for count in counts]
@@ -47,4 +61,4 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
-        return gradients[0][context.own] * distributed.get_world_size()
+        return gradients[0][context.own] * count()

@@ -1,0 +1,103 @@
+"""A training that is killed and stopped at random steps, twenty times, ends as one that was left alone."""
+
+import os
+import random
+import signal
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from ddlivm.errors import Stopped
+from ddlivm.training import checkpoint
+from ddlivm.training.dtft import Dtft
+from ddlivm.training.dtft_stage import train_encoders
+from tests.training.plants import tiny_parameters
+from tests.training.processes import start
+
+
+@dataclass(frozen=True)
+class Blow:
+    """A signal that a process gets at its `after`-th step, or while it writes its `after`-th checkpoint."""
+
+    number: signal.Signals
+    writing: bool
+    after: int
+
+
+def parameters():
+    dtft, _ = tiny_parameters()
+    tiles = dtft.tiles.model_copy(update={"sizes": [(64, 64)], "per_epoch": 14})
+    return dtft.model_copy(update={"epochs": 4, "tiles": tiles, "checkpoint_minutes": 0})
+
+
+def training(plants, folder, blow):
+    if blow is not None:
+        owner, name = (checkpoint.os, "fsync") if blow.writing else (Dtft, "step")
+        act, calls = getattr(owner, name), []
+
+        def struck(*arguments):
+            calls.append(name)
+            if len(calls) == blow.after:
+                os.kill(os.getpid(), blow.number)
+            return act(*arguments)
+
+        setattr(owner, name, struck)
+    (folder / "out").mkdir(parents=True, exist_ok=True)
+    try:
+        train_encoders(
+            plants, plants / "transforms", [], "site1", ["site2"], parameters(), folder / "out", folder / "work"
+        )
+    except Stopped as stop:
+        assert "the same command goes on from there" in str(stop)
+        sys.exit(143)
+
+
+def outputs(folder):
+    return {path.name: path.read_bytes() for path in sorted((folder / "out").iterdir())}
+
+
+def test_twenty_blows_at_random_steps_change_not_a_bit(plants, tmp_path):
+    rng = random.Random(0)
+    kinds = [(signal.SIGKILL, False), (signal.SIGKILL, True), (signal.SIGTERM, False), (signal.SIGTERM, True)]
+    blows = [Blow(*kinds[index % 4], rng.randint(1, 2)) for index in range(20)]
+    rng.shuffle(blows)
+    whole = start(training, plants, tmp_path / "whole", None)
+    for blow in blows:
+        process = start(training, plants, tmp_path / "struck", blow)
+        process.join()
+        assert process.exitcode == (143 if blow.number == signal.SIGTERM else -signal.SIGKILL)
+        assert not outputs(tmp_path / "struck")
+    last = start(training, plants, tmp_path / "struck", None)
+    for process in (whole, last):
+        process.join()
+        assert process.exitcode == 0
+    assert outputs(tmp_path / "struck") == outputs(tmp_path / "whole")
+    assert len(outputs(tmp_path / "whole")) == 5
+
+
+def test_a_run_that_goes_on_does_not_make_what_it_has_learnt_from(plants, tmp_path, monkeypatch):
+    from ddlivm.training.tiles import TileSampler
+
+    rendered = []
+    tile = TileSampler.tile
+    monkeypatch.setattr(
+        TileSampler, "tile", lambda self, *place: rendered.append(place[1:]) or tile(self, *place)
+    )
+    step, steps = Dtft.step, []
+
+    def stopped(self, batch, factor):
+        steps.append(factor)
+        if len(steps) == 10:  # the third step of the second epoch
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, batch, factor)
+
+    monkeypatch.setattr(Dtft, "step", stopped)
+    arguments = (plants, plants / "transforms", [], "site1", ["site2"], parameters())
+    (tmp_path / "out").mkdir()
+    with pytest.raises(Stopped, match="stopped in epoch 2, after step 3"):
+        train_encoders(*arguments, tmp_path / "out", tmp_path / "work")
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    rendered.clear()
+    train_encoders(*arguments, tmp_path / "out", tmp_path / "work")
+    assert sorted(rendered) == [(epoch, index) for epoch in (2, 3, 4) for index in range(6 if epoch == 2 else 0, 14)]
