@@ -1,24 +1,9 @@
 """DTFT training's section (3.2), and what the head bank's section shares with it."""
 
-from typing import Literal
-
 from pydantic import Field, field_validator
 
 from ddlivm.parameters.base import Section
-
-
-class Encoder(Section):
-    """An image encoder.
-
-    Attributes:
-        kind: which architecture.
-        channels: of the levels at strides 4, 8, 16 and 32.
-        depths: blocks at each level.
-    """
-
-    kind: Literal["pyramid", "residual"]
-    channels: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
+from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder, ResidualEncoder
 
 
 class Tiles(Section):
@@ -107,8 +92,8 @@ class DtftTraining(Schedule):
     """
 
     working_size: tuple[int, int]
-    infrared_encoder: Encoder
-    visible_encoder: Encoder
+    infrared_encoder: InfmaeEncoder | ResidualEncoder = Field(discriminator="kind")
+    visible_encoder: Dinov2Encoder | ResidualEncoder = Field(discriminator="kind")
     neck_channels: int = Field(ge=8)
     stacked_convolutions: int = Field(ge=1, le=8)
     step_convolutions: int = Field(ge=1, le=8)

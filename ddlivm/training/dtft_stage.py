@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ddlivm.detector.architecture import Architecture, EncoderSpec
+from ddlivm.detector.architecture import Architecture
 from ddlivm.files import write_json
-from ddlivm.parameters.dtft_training import DtftTraining, Encoder
+from ddlivm.parameters.dtft_training import DtftTraining
 from ddlivm.training import working_set
 
 
@@ -51,18 +51,8 @@ def train_encoders(
 
         sampler = TileSampler(images.result(), parameters.tiles, parameters.augmentation, parameters.seed)
 
-    def spec(section: Encoder) -> EncoderSpec:
-        return EncoderSpec(section.kind, section.channels, section.depths)
-
     torch.set_num_threads(parameters.threads)
-    architecture = Architecture(
-        parameters.working_size,
-        spec(parameters.infrared_encoder),
-        spec(parameters.visible_encoder),
-        parameters.neck_channels,
-        parameters.stacked_convolutions,
-        parameters.step_convolutions,
-    )
+    architecture = Architecture.of(parameters)
     dtft = Dtft(architecture, parameters, fold)
     batches = Batches(sampler, parameters.batch_size)
     history = train(dtft, batches, parameters.epochs, parameters, parameters.seed, work)
