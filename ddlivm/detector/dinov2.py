@@ -2,19 +2,19 @@
 
 import torch
 from timm.models.vision_transformer import VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ddlivm.detector.architecture import Dinov2Spec
 from ddlivm.detector.positions import resized
-from ddlivm.detector.recomputation import run
+from ddlivm.detector.recomputation import Recomputing
 
 PATCH = 14
 TAP_WEIGHTS = (0.5, 0.2, 0.1)
 """Of the shallow blocks' maps that are added to the last one's: 4, 8 and 12 of 24 (3.2)."""
 
 
-class Dinov2Encoder(nn.Module):
+class Dinov2Encoder(Recomputing):
     """A ViT of patch 14 on the visible image, which is 7/4 of the infrared one: a patch covers stride 8.
 
     The paper adds three shallow blocks' maps to the last one's, but not which sum goes to which level. Reading: the
@@ -29,7 +29,6 @@ class Dinov2Encoder(nn.Module):
         super().__init__()
         self.spec = spec
         self.channels = spec.channels
-        self.gradient_checkpointing = False
         self.vit = VisionTransformer(
             img_size=PATCH * spec.grid,
             patch_size=PATCH,
@@ -67,7 +66,7 @@ class Dinov2Encoder(nn.Module):
         tokens = self._with_positions(patches.flatten(1, 2), grid)
         tapped = {}
         for number, block in enumerate(self.vit.blocks, start=1):
-            tokens = run(block, tokens, self.gradient_checkpointing)
+            tokens = self.run(block, tokens)
             if number in self.spec.tapped:
                 tapped[number] = self.vit.norm(tokens) if self.spec.norm_taps else tokens
         states = (self.vit.norm(tokens), *(tapped[number] for number in self.spec.tapped))

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from ddlivm.detector.architecture import InfmaeSpec
 from ddlivm.detector.positions import resized, sines_and_cosines
-from ddlivm.detector.recomputation import run
+from ddlivm.detector.recomputation import Recomputing
 
 MLP_RATIO = 4
 
@@ -108,7 +108,7 @@ class PatchEmbedding(nn.Module):
         return F.gelu(self.norm(self.proj(x)))
 
 
-class InfmaeEncoder(nn.Module):
+class InfmaeEncoder(Recomputing):
     """Convolutions at strides 4 and 8, a transformer at stride 16, and one convolution more for stride 32.
 
     The outputs are not normalised: the pretraining's last norm belongs to its decoder. The fourth level is DD-LIVM's
@@ -123,7 +123,6 @@ class InfmaeEncoder(nn.Module):
         first, second, third = spec.dims
         self.channels = spec.channels
         self.antialias = spec.antialias
-        self.gradient_checkpointing = False
         self.patch_embed1 = PatchEmbedding(3, first, 4)
         self.patch_embed2 = PatchEmbedding(first, second, 2)
         self.patch_embed3 = PatchEmbedding(second, third, 2)
@@ -149,7 +148,7 @@ class InfmaeEncoder(nn.Module):
 
     def _through(self, blocks: nn.ModuleList, x: Tensor) -> Tensor:
         for block in blocks:
-            x = run(block, x, self.gradient_checkpointing)
+            x = self.run(block, x)
         return x
 
 

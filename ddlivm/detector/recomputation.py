@@ -5,9 +5,14 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 
-def run(block: nn.Module, x: Tensor, recompute: bool) -> Tensor:
-    """Run a block; with `recompute`, keep only its input and run it again when its gradient is asked for."""
-    if recompute and torch.is_grad_enabled():
-        # The blocks draw nothing at random, so there is no state to bring back.
-        return checkpoint(block, x, use_reentrant=False, preserve_rng_state=False)
-    return block(x)
+class Recomputing(nn.Module):
+    """A module that can forget what its blocks computed until their gradient is asked for."""
+
+    gradient_checkpointing = False
+    """Whether only each block's input is kept in training, and the block run again on the way back."""
+
+    def run(self, block: nn.Module, x: Tensor) -> Tensor:
+        """Run a block that draws nothing at random."""
+        if self.gradient_checkpointing and torch.is_grad_enabled():
+            return checkpoint(block, x, use_reentrant=False, preserve_rng_state=False)
+        return block(x)

@@ -1,7 +1,10 @@
 """DTFT training's section (3.2), and what the head bank's section shares with it."""
 
+from pathlib import Path
+
 from pydantic import Field, field_validator
 
+from ddlivm.errors import InputError
 from ddlivm.parameters.base import Section
 from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder, ResidualEncoder
 
@@ -110,6 +113,19 @@ class DtftTraining(Schedule):
     @classmethod
     def _multiples(cls, value: tuple[int, int]) -> tuple[int, int]:
         return multiples_of_32(value)
+
+    def require_weights(self) -> None:
+        """Check, before anything long runs, that the encoders' weights are there.
+
+        Raises:
+            InputError: a file is not; the message names its key.
+        """
+        for key in ("infrared_encoder", "visible_encoder"):
+            encoder = getattr(self, key)
+            if encoder.kind != "residual" and encoder.weights and not Path(encoder.weights).is_file():
+                raise InputError(
+                    f"dtft_training.{key}.weights: {encoder.weights} is no file; give the checkpoint's path, or null"
+                )
 
 
 def multiples_of_32(value: tuple[int, int]) -> tuple[int, int]:

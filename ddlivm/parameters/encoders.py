@@ -1,11 +1,9 @@
 """The encoders' sections (3.2): what each kind is built from, and how its training starts."""
 
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from ddlivm.errors import InputError
 from ddlivm.parameters.base import Section
 
 
@@ -26,15 +24,6 @@ class Pretrained(Section):
     allowed_differences: tuple[str, ...]
     gradient_checkpointing: bool
     antialias: bool
-
-    def require_weights(self, key: str) -> None:
-        """Check that the file is there.
-
-        Raises:
-            InputError: it is not; the message names `key`.
-        """
-        if self.weights is not None and not Path(self.weights).is_file():
-            raise InputError(f"{key}.weights: {self.weights} is no file; give the checkpoint's path, or null")
 
 
 class InfmaeEncoder(Pretrained):

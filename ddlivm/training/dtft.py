@@ -9,6 +9,7 @@ from ddlivm.detector.architecture import Architecture
 from ddlivm.detector.contrast import contrast
 from ddlivm.detector.encoders import Pyramid, fuse
 from ddlivm.detector.heads import OneStage, Truth
+from ddlivm.detector.pretrained import begin
 from ddlivm.parameters.dtft_training import DtftTraining
 from ddlivm.training.batches import Batch
 from ddlivm.training.optimisation import Optimiser
@@ -33,6 +34,8 @@ class Dtft:
         self.detection_weight, *self.contrast_weights = parameters.loss_weights
         self.settled_after = parameters.settling * parameters.epochs
         self.infrared, self.visible = build.encoders(architecture)
+        begin(self.infrared, parameters.infrared_encoder)
+        begin(self.visible, parameters.visible_encoder)
         self.infrared_head = build.infrared_head(architecture, len(SHAPES))
         self.visible_head = build.visible_head(architecture, taxonomy.external_count)
         self.joint_head = build.joint_head(architecture)

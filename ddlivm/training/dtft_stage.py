@@ -38,6 +38,7 @@ def train_encoders(
     Raises:
         InputError: an input is missing or damaged, or a loss is not a number.
     """
+    parameters.require_weights()
     listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), parameters.working_size)
     with ThreadPoolExecutor(1) as executor:  # images decode while the slow imports run
         images = executor.submit(working_set.build, listed, work / "images", parameters.threads, parameters.seed)
