@@ -70,6 +70,21 @@ def predict(
 
 
 @app.command()
+def describe(
+    profile: Annotated[str | None, typer.Option(help="Which profile; by default the one in force.")] = None,
+    params: Annotated[Path, typer.Option(help="The parameters.")] = Path("params.yaml"),
+    mixed: Annotated[
+        bool, typer.Option(help="Training's memory with bfloat16 layers, or with float32 throughout.")
+    ] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON.")] = False,
+) -> None:
+    """Say how large a profile's detector is, and what training and inference need."""
+    from ddlivm.detector.command import describe as work
+
+    work(params, profile, mixed, as_json)
+
+
+@app.command()
 def track(
     build: Annotated[Path, typer.Option(help="Folder of the stages' outputs.")] = Path("build"),
     params: Annotated[Path, typer.Option(help="The run's parameters.")] = Path("params.yaml"),

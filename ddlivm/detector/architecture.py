@@ -1,29 +1,103 @@
 """What a detector is built from, as it is written beside its weights; needs no torch."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from ddlivm.data.taxonomy import load_taxonomy
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, write_json
+from ddlivm.parameters.base import Section
+from ddlivm.parameters.dtft_training import DtftTraining
+from ddlivm.parameters.head_checkpointing import MaskRcnn
 
 FILE = "detector.json"
 
 
+Modality = Literal["infrared", "visible"]
+
+
 @dataclass(frozen=True)
-class EncoderSpec:
-    """What an encoder is built from.
+class InfmaeSpec:
+    """An infrared encoder like InfMAE's.
 
     Attributes:
-        kind: a key of `encoders.ENCODERS`.
+        dims: of the stages at strides 4, 8 and 16.
+        depths: blocks of each stage.
+        heads: of attention, in the last stage.
+        grid: side of the position table.
+        antialias: whether the table is smoothed where it shrinks.
+    """
+
+    dims: tuple[int, int, int]
+    depths: tuple[int, int, int]
+    heads: int
+    grid: int
+    antialias: bool
+    kind: Literal["infmae"] = "infmae"
+
+    @property
+    def channels(self) -> tuple[int, int, int, int]:
+        """Of the four levels."""
+        return (*self.dims, self.dims[2])
+
+
+@dataclass(frozen=True)
+class Dinov2Spec:
+    """A visible encoder like DINOv2's, of patch 14.
+
+    Attributes:
+        dim: of the tokens.
+        depth: blocks.
+        heads: of attention.
+        registers: tokens beside the class token.
+        grid: side of the position table.
+        antialias: whether the table is smoothed where it shrinks.
+        taps: numbers of the blocks whose maps are added to the last one's; None for a sixth, a third and a half.
+        norm_taps: whether their maps pass the last norm too.
+        summed: add all three to every level instead of one to each of three levels.
+        compact: shrink the visible image to the infrared one's size before encoding.
+    """
+
+    dim: int
+    depth: int
+    heads: int
+    registers: int
+    grid: int
+    antialias: bool
+    taps: tuple[int, int, int] | None
+    norm_taps: bool
+    summed: bool
+    compact: bool
+    kind: Literal["dinov2"] = "dinov2"
+
+    @property
+    def channels(self) -> tuple[int, int, int, int]:
+        """Of the four levels."""
+        return (self.dim,) * 4
+
+    @property
+    def tapped(self) -> tuple[int, int, int]:
+        """Numbers of the tapped blocks, counted from 1: 4, 8 and 12 of the paper's 24."""
+        first, second, third = (max(1, round(self.depth * share)) for share in (1 / 6, 1 / 3, 1 / 2))
+        return self.taps or (first, second, third)
+
+
+@dataclass(frozen=True)
+class ResidualSpec:
+    """A convolutional encoder for either modality.
+
+    Attributes:
         channels: of the four levels.
         depths: blocks at each level.
     """
 
-    kind: str
     channels: tuple[int, int, int, int]
     depths: tuple[int, int, int, int]
+    kind: Literal["residual"] = "residual"
+
+
+EncoderSpec = InfmaeSpec | Dinov2Spec | ResidualSpec
 
 
 @dataclass(frozen=True)
@@ -44,6 +118,17 @@ class MaskRcnnSpec:
     channels: int
     masks: bool = False
 
+    @classmethod
+    def of(cls, section: MaskRcnn) -> Self:
+        """Return what a section of params.yaml asks for."""
+        return cls(
+            section.anchor_scales,
+            section.proposals,
+            (section.rpn_samples, section.roi_samples),
+            section.channels,
+            section.masks,
+        )
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -60,12 +145,24 @@ class Architecture:
     """
 
     working_size: tuple[int, int]
-    infrared: EncoderSpec
-    visible: EncoderSpec
+    infrared: InfmaeSpec | ResidualSpec
+    visible: Dinov2Spec | ResidualSpec
     neck_channels: int
     stacked_convolutions: int
     step_convolutions: int
     mask_rcnn: MaskRcnnSpec | None = None
+
+    @classmethod
+    def of(cls, section: DtftTraining) -> Self:
+        """Return what a section of params.yaml asks for; it has no second head yet."""
+        return cls(
+            section.working_size,
+            _spec(section.infrared_encoder),
+            _spec(section.visible_encoder),
+            section.neck_channels,
+            section.stacked_convolutions,
+            section.step_convolutions,
+        )
 
     @property
     def fused_channels(self) -> tuple[int, ...]:
@@ -95,7 +192,7 @@ class Architecture:
         content = read_json(path)
         try:
             classes = tuple(content["classes"])
-            architecture = cls(**_tuples(content["architecture"]))
+            architecture = cls(**_specs(content["architecture"]))
         except (KeyError, TypeError) as error:
             raise InputError(f"{path}: does not describe a detector ({error!r}); train it again") from error
         if classes != load_taxonomy().names:
@@ -103,12 +200,22 @@ class Architecture:
         return architecture
 
 
-def _tuples(entries: dict[str, Any]) -> dict[str, Any]:
-    specs = {"infrared": EncoderSpec, "visible": EncoderSpec, "mask_rcnn": MaskRcnnSpec}
-    plain: dict[str, Any] = {}
-    for key, value in entries.items():
-        if isinstance(value, dict):
-            plain[key] = specs[key](**_tuples(value))
-        else:
-            plain[key] = tuple(value) if isinstance(value, list) else value
+_ENCODERS: dict[str, type] = {"infmae": InfmaeSpec, "dinov2": Dinov2Spec, "residual": ResidualSpec}
+
+
+def _spec(section: Section) -> Any:
+    kind = _ENCODERS[section.model_dump()["kind"]]
+    return kind(**{field.name: getattr(section, field.name) for field in fields(kind)})
+
+
+def _specs(entries: dict[str, Any]) -> dict[str, Any]:
+    plain = _tuples(entries)
+    for modality in get_args(Modality):
+        plain[modality] = _ENCODERS[entries[modality]["kind"]](**_tuples(entries[modality]))
+    if entries.get("mask_rcnn") is not None:
+        plain["mask_rcnn"] = MaskRcnnSpec(**_tuples(entries["mask_rcnn"]))
     return plain
+
+
+def _tuples(entries: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in entries.items()}

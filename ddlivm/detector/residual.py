@@ -1,10 +1,10 @@
-"""The demo's encoder: small, and quick to learn from nothing."""
+"""The encoder of the profiles that start from fresh weights: convolutions, which are quick to learn from nothing."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ddlivm.detector.architecture import EncoderSpec
+from ddlivm.detector.architecture import Modality, ResidualSpec
 
 
 def _convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -39,19 +39,18 @@ class ResidualEncoder(nn.Module):
     pyramids on one grid.
 
     Args:
-        inputs: channels of the image, 1 for infrared, 3 for visible.
-        patch: visible or infrared pixels for one cell of the finest level, 7 or 4.
         spec: channels and depths of the four levels.
+        modality: whose images it takes.
     """
 
-    def __init__(self, inputs: int, patch: int, spec: EncoderSpec) -> None:
+    def __init__(self, spec: ResidualSpec, modality: Modality) -> None:
         super().__init__()
         self.channels = spec.channels
         first = spec.channels[0]
         self.stem = (
-            nn.Sequential(_convolution(inputs, first // 2, stride=2), _convolution(first // 2, first, stride=2))
-            if patch == 4
-            else nn.Sequential(_convolution(inputs, first, kernel=patch, stride=patch), _convolution(first, first))
+            nn.Sequential(_convolution(1, first // 2, stride=2), _convolution(first // 2, first, stride=2))
+            if modality == "infrared"
+            else nn.Sequential(_convolution(3, first, kernel=7, stride=7), _convolution(first, first))
         )
         widths = (first, *spec.channels)
         self.descents = nn.ModuleList(
@@ -65,7 +64,7 @@ class ResidualEncoder(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Encode (B, inputs, H, W) into four maps of `channels` at strides `patch` times 1, 2, 4 and 8."""
+        """Encode (B, 1 or 3, H, W) into four maps of `channels`, the finest at stride 4 (infrared) or 7 (visible)."""
         levels = []
         x = self.stem(image)
         for descent, stage in zip(self.descents, self.stages, strict=True):

@@ -48,8 +48,12 @@ COMMON = {"profile", "sites", "folds", "gate"}
 """What no profile may overlay: dvc.yaml reads these keys from the top of the file, where no overlay reaches."""
 
 
-def load_parameters(path: Path) -> Parameters:
+def load_parameters(path: Path, profile: str | None = None) -> Parameters:
     """Read params.yaml, lay the chosen profile over it, and check everything.
+
+    Args:
+        path: of params.yaml.
+        profile: which one; by default the file's own choice.
 
     Raises:
         InputError: an unknown key, a value out of range, or no such profile; the message names the key.
@@ -58,7 +62,7 @@ def load_parameters(path: Path) -> Parameters:
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected sections like `profile:` and `dtft_training:`")
     profiles = content.pop("profiles", None) or {}
-    profile = content.get("profile")
+    profile = profile or content.get("profile")
     if profile not in profiles:
         raise InputError(f"{path}: profile: {profile!r} has no entry in `profiles`; it has {', '.join(profiles)}")
     for name in profiles:  # the profiles that are not in use are checked too
@@ -72,7 +76,9 @@ def load_parameters(path: Path) -> Parameters:
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """Return `base` with `overlay`'s leaves laid over it; lists are replaced whole."""
+    """Return `base` with `overlay`'s leaves laid over it; lists are replaced whole, and so is what changes its kind."""
+    if overlay.get("kind", base.get("kind")) != base.get("kind"):
+        return overlay
     merged = dict(base)
     for key, value in overlay.items():
         below = merged.get(key)

@@ -1,24 +1,12 @@
 """DTFT training's section (3.2), and what the head bank's section shares with it."""
 
-from typing import Literal
+from pathlib import Path
 
 from pydantic import Field, field_validator
 
+from ddlivm.errors import InputError
 from ddlivm.parameters.base import Section
-
-
-class Encoder(Section):
-    """An image encoder.
-
-    Attributes:
-        kind: which architecture.
-        channels: of the levels at strides 4, 8, 16 and 32.
-        depths: blocks at each level.
-    """
-
-    kind: Literal["pyramid", "residual"]
-    channels: tuple[int, int, int, int]
-    depths: tuple[int, int, int, int]
+from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder, ResidualEncoder
 
 
 class Tiles(Section):
@@ -148,8 +136,8 @@ class DtftTraining(Training):
     """
 
     working_size: tuple[int, int]
-    infrared_encoder: Encoder
-    visible_encoder: Encoder
+    infrared_encoder: InfmaeEncoder | ResidualEncoder = Field(discriminator="kind")
+    visible_encoder: Dinov2Encoder | ResidualEncoder = Field(discriminator="kind")
     neck_channels: int = Field(ge=8)
     stacked_convolutions: int = Field(ge=1, le=8)
     step_convolutions: int = Field(ge=1, le=8)
@@ -163,6 +151,19 @@ class DtftTraining(Training):
     @classmethod
     def _multiples(cls, value: tuple[int, int]) -> tuple[int, int]:
         return multiples_of_32(value)
+
+    def require_weights(self) -> None:
+        """Check, before anything long runs, that the encoders' weights are there.
+
+        Raises:
+            InputError: a file is not; the message names its key.
+        """
+        for key in ("infrared_encoder", "visible_encoder"):
+            encoder = getattr(self, key)
+            if encoder.kind != "residual" and encoder.weights and not Path(encoder.weights).is_file():
+                raise InputError(
+                    f"dtft_training.{key}.weights: {encoder.weights} is no file; give the checkpoint's path, or null"
+                )
 
 
 def multiples_of_32(value: tuple[int, int]) -> tuple[int, int]:

@@ -55,7 +55,7 @@ class Bank:
         self.fabric = fabric
         self.parameters = parameters
         self.work = work
-        self.architecture = Architecture.load(encoders).with_mask_rcnn(mask_rcnn_spec(parameters))
+        self.architecture = Architecture.load(encoders).with_mask_rcnn(MaskRcnnSpec.of(parameters.mask_rcnn))
         self.infrared, self.visible = build.encoders(self.architecture)
         load_weights(encoders / "encoders.safetensors", {"infrared": self.infrared, "visible": self.visible})
         for encoder in (self.infrared, self.visible):
@@ -108,18 +108,6 @@ class Bank:
 def entry_file(epoch: int) -> str:
     """Return the name of an epoch's entry."""
     return f"entry_{epoch:03d}.safetensors"
-
-
-def mask_rcnn_spec(parameters: HeadCheckpointing) -> MaskRcnnSpec:
-    """Return the two-stage head's sizes from the stage's section."""
-    section = parameters.mask_rcnn
-    return MaskRcnnSpec(
-        section.anchor_scales,
-        section.proposals,
-        (section.rpn_samples, section.roi_samples),
-        section.channels,
-        section.masks,
-    )
 
 
 def widened(encoders: Path, architecture: Architecture) -> OneStage:

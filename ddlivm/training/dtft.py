@@ -12,6 +12,7 @@ from ddlivm.detector.architecture import Architecture
 from ddlivm.detector.contrast import Rules, contrast
 from ddlivm.detector.encoders import Pyramid, fuse
 from ddlivm.detector.heads import OneStage, Truth
+from ddlivm.detector.pretrained import begin
 from ddlivm.parameters.dtft_training import DtftTraining
 from ddlivm.training.batches import Batch
 from ddlivm.training.devices import synchronised
@@ -41,6 +42,8 @@ class ThreeSteps(nn.Module):
         grouped = Rules(told.soft_everywhere, told.distance, told.margin, apart)
         self.rules = {"infrared": soft, "visible": grouped, "joint": plain}
         self.infrared, self.visible = build.encoders(architecture)
+        begin(self.infrared, parameters.infrared_encoder)
+        begin(self.visible, parameters.visible_encoder)
         self.infrared_head = build.infrared_head(architecture, len(SHAPES))
         self.visible_head = build.visible_head(architecture, taxonomy.external_count)
         self.joint_head = build.joint_head(architecture)

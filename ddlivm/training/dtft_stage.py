@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ddlivm.detector.architecture import Architecture, EncoderSpec
+from ddlivm.detector.architecture import Architecture
 from ddlivm.files import write_json
-from ddlivm.parameters.dtft_training import DtftTraining, Encoder
+from ddlivm.parameters.dtft_training import DtftTraining
 from ddlivm.training import working_set
 from ddlivm.training.devices import alone, first_process, launch
 
@@ -39,6 +39,7 @@ def train_encoders(
     Raises:
         InputError: an input is missing or damaged, or a loss is not a number.
     """
+    parameters.require_weights()
 
     def images() -> None:
         listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), parameters.working_size)
@@ -56,18 +57,8 @@ def train_encoders(
         fabric = launch(parameters.precision)
         alone(fabric, lambda: decoded and decoded.result())
 
-    def spec(section: Encoder) -> EncoderSpec:
-        return EncoderSpec(section.kind, section.channels, section.depths)
-
     torch.set_num_threads(parameters.threads)
-    architecture = Architecture(
-        parameters.working_size,
-        spec(parameters.infrared_encoder),
-        spec(parameters.visible_encoder),
-        parameters.neck_channels,
-        parameters.stacked_convolutions,
-        parameters.step_convolutions,
-    )
+    architecture = Architecture.of(parameters)
     dtft = Dtft(fabric, architecture, parameters, fold)
     history = train(fabric, dtft, batches_of(work / "images", parameters, fabric), parameters, work)
     if not fabric.is_global_zero:

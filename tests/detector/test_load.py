@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from ddlivm.detector import build
-from ddlivm.detector.architecture import Architecture, EncoderSpec, MaskRcnnSpec
+from ddlivm.detector.architecture import Architecture, MaskRcnnSpec, ResidualSpec
 from ddlivm.detector.load import load_detector, untrained
 from ddlivm.detector.weights import save_weights
 from ddlivm.errors import InputError
 from ddlivm.files import write_json
 
-SPEC = EncoderSpec("pyramid", (8, 8, 8, 8), (0, 0, 0, 0))
+SPEC = ResidualSpec((8, 8, 8, 8), (0, 0, 0, 0))
 ARCHITECTURE = Architecture((96, 64), SPEC, SPEC, 16, 1, 1)
 SECOND = MaskRcnnSpec((4.0,), 10, (16, 8), 16)
 

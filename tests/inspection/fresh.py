@@ -21,7 +21,7 @@ def make_fresh_model(
     import torch
 
     from ddlivm.detector import build
-    from ddlivm.detector.architecture import Architecture, EncoderSpec, MaskRcnnSpec
+    from ddlivm.detector.architecture import Architecture, MaskRcnnSpec, ResidualSpec
     from ddlivm.detector.weights import save_weights
     from ddlivm.segmentation.segmenter import Segmenter
     from ddlivm.segmentation.unet import UNet
@@ -35,7 +35,7 @@ def make_fresh_model(
         Segmenter(UNet((8, 8, 8, 8)), (160, 128)).save(parts / "segmenter", (8, 8, 8, 8))
     else:
         shutil.copytree(segmenter, parts / "segmenter", dirs_exist_ok=True)
-    spec = EncoderSpec("pyramid", channels, (1, 1, 1, 1))
+    spec = ResidualSpec(channels, (1, 1, 1, 1))
     architecture = Architecture(working_size, spec, spec, 32, 2, 1)
     infrared, visible = build.encoders(architecture)
     save_weights(parts / "encoders" / "encoders.safetensors", {"infrared": infrared, "visible": visible})

@@ -34,6 +34,16 @@ def test_the_profile_lies_over_the_sections(tmp_path, content, profile):
         ({"folds": ["site99"]}, "'site99' is no site"),
         ({"profiles": {"paper": {"head_selection": {"window": 1}}}}, "profiles.paper"),
         ({"profiles": {"paper": {"gate": {"minimum_map40": 0}}}}, "profiles.paper.gate: is the same in every profile"),
+        (
+            {"profiles": {"demo": {"dtft_training": {"infrared_encoder": {"kind": "dinov2"}}}}},
+            "dtft_training.infrared_encoder: .* 'infmae', 'residual'",
+        ),
+        (
+            {"dtft_training": {"visible_encoder": {"taps": [4, 8, 25]}}},
+            "visible_encoder.*taps must be blocks from 1 to 24",
+        ),
+        ({"dtft_training": {"visible_encoder": {"heads": 7}}}, "visible_encoder.*dim must be a multiple of heads"),
+        ({"dtft_training": {"infrared_encoder": {"heads": 7}}}, "infrared_encoder.*multiple of 4 times heads"),
         ({"profile": "tiny"}, "profile: 'tiny' has no entry in `profiles`"),
     ],
 )
@@ -56,3 +66,18 @@ def test_merge_lays_leaves_over_and_replaces_lists():
     base = {"a": {"b": 1, "c": [1, 2]}, "d": 3}
     assert merge(base, {"a": {"c": [4]}, "e": 5}) == {"a": {"b": 1, "c": [4]}, "d": 3, "e": 5}
     assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 3}
+
+
+def test_merge_replaces_what_changes_its_kind():
+    base = {"a": {"kind": "x", "b": 1}}
+    assert merge(base, {"a": {"kind": "y", "c": 2}}) == {"a": {"kind": "y", "c": 2}}
+    assert merge(base, {"a": {"kind": "x", "c": 2}}) == {"a": {"kind": "x", "b": 1, "c": 2}}
+    assert merge(base, {"a": {"c": 2}}) == {"a": {"kind": "x", "b": 1, "c": 2}}
+
+
+def test_another_profile_than_the_files_own_can_be_asked_for(tmp_path, content):
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content))
+    assert load_parameters(path, "paper").profile == "paper"
+    with pytest.raises(InputError, match="'tiny' has no entry"):
+        load_parameters(path, "tiny")

@@ -2,14 +2,14 @@ import pytest
 import torch
 
 from ddlivm.data import box_outlines
-from ddlivm.detector.architecture import Architecture, EncoderSpec
+from ddlivm.detector.architecture import Architecture, ResidualSpec
 from ddlivm.detector.heads import Truth
 from ddlivm.training.batches import Batch
 from ddlivm.training.devices import launch
 from ddlivm.training.dtft import Dtft
 from tests.training.plants import tiny_parameters
 
-SPEC = EncoderSpec("pyramid", (8, 8, 16, 16), (0, 1, 0, 0))
+SPEC = ResidualSpec((8, 8, 16, 16), (0, 1, 0, 0))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_batch_without_defects_can_be_learnt_from(dtft, batch):
 
 def test_once_settled_the_encoders_statistics_rest_and_their_weights_go_on(batch):
     parameters, _ = tiny_parameters()
-    spec = EncoderSpec("residual", (8, 8, 16, 16), (0, 1, 0, 0))
+    spec = ResidualSpec((8, 8, 16, 16), (0, 1, 0, 0))
     settling = parameters.model_copy(update={"epochs": 4, "settling": 0.5})
     task = Dtft(launch("32-true"), Architecture((64, 64), spec, spec, 16, 1, 1), settling, "site1")
 

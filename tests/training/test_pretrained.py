@@ -1,0 +1,59 @@
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ddlivm.detector.architecture import Architecture
+from ddlivm.errors import InputError
+from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder
+from ddlivm.training.dtft import Dtft
+from ddlivm.training.dtft_stage import train_encoders
+from tests.training.plants import tiny_parameters
+
+START: dict[str, object] = {
+    "weights": None,
+    "allowed_differences": [],
+    "gradient_checkpointing": True,
+    "antialias": False,
+}
+INFRARED = InfmaeEncoder.model_validate(
+    START | {"kind": "infmae", "dims": [4, 6, 8], "depths": [0, 0, 1], "heads": 2, "grid": 2}
+)
+VISIBLE = Dinov2Encoder.model_validate(
+    START
+    | {"kind": "dinov2", "dim": 8, "depth": 1, "heads": 2, "registers": 0, "grid": 3}
+    | {"taps": None, "norm_taps": True, "summed": False, "compact": False}
+)
+
+
+def parameters(**weights):
+    section, _ = tiny_parameters()
+    encoders = {
+        "infrared_encoder": INFRARED.model_copy(update={"weights": weights.get("infrared")}),
+        "visible_encoder": VISIBLE.model_copy(update={"weights": weights.get("visible")}),
+    }
+    return section.model_copy(update=encoders)
+
+
+def test_training_starts_from_the_weights_given(tmp_path):
+    section = parameters()
+    architecture = Architecture.of(section)
+    fresh = Dtft(architecture, section, "site1")
+    given = {
+        "infrared": {key: value + 1 for key, value in fresh.infrared.state_dict().items()},
+        "visible": {key: value + 1 for key, value in fresh.visible.get_submodule("vit").state_dict().items()},
+    }
+    for name, state in given.items():
+        save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / f"{name}.safetensors")
+    files = {name: str(tmp_path / f"{name}.safetensors") for name in given}
+    started = Dtft(architecture, parameters(**files), "site1")
+    for name, module in (("infrared", started.infrared), ("visible", started.visible.get_submodule("vit"))):
+        assert all(torch.equal(value, given[name][key]) for key, value in module.state_dict().items())
+    assert started.infrared.gradient_checkpointing
+    assert started.visible.gradient_checkpointing
+
+
+@pytest.mark.parametrize("name", ["infrared", "visible"])
+def test_weights_that_are_not_there_are_named_before_anything_runs(tmp_path, name):
+    section = parameters(**{name: "/nowhere/InfMAE.pth"})
+    with pytest.raises(InputError, match=f"dtft_training.{name}_encoder.weights: /nowhere/InfMAE.pth is no file"):
+        train_encoders(tmp_path, tmp_path, [], "site1", [], section, tmp_path / "out", tmp_path / "work")
