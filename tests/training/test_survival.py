@@ -81,9 +81,7 @@ def test_a_run_that_goes_on_does_not_make_what_it_has_learnt_from(plants, tmp_pa
 
     rendered = []
     tile = TileSampler.tile
-    monkeypatch.setattr(
-        TileSampler, "tile", lambda self, *place: rendered.append(place[1:]) or tile(self, *place)
-    )
+    monkeypatch.setattr(TileSampler, "tile", lambda self, *place: rendered.append(place[1:]) or tile(self, *place))
     step, steps = Dtft.step, []
 
     def stopped(self, batch, factor):
