@@ -13,8 +13,9 @@ def work(run: Run) -> None:
     from ddlivm.parameters import DtftTraining
     from ddlivm.training.dtft_stage import train_encoders
 
-    places = (run.paths["data"], run.paths["transforms"], [], run.options["fold"], run.gate_sites)
-    train_encoders(*places, run.section(DtftTraining), run.out, run.work)
+    data, transforms = run.paths["data"], run.paths["transforms"]
+    parameters = run.section(DtftTraining)
+    train_encoders(data, transforms, [], run.options["fold"], run.gate_sites, parameters, run.out, run.work)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ class Line:
         layer = torch.nn.Linear(2, 1)
         self.fabric, self.happens, self.steps = fabric, happens, 0
         self.layer = fabric.setup_module(layer)
-        self.modules = {"layer": layer}
+        self.modules: dict[str, torch.nn.Module] = {"layer": layer}
         self.optimisers = {"layer": Optimiser(fabric, {layer: 1.0}, PARAMETERS, "line")}
 
     def step(self, points, factor):

@@ -92,22 +92,14 @@ def test_the_batch_of_each_step_by_hand(dtft, batch, monkeypatch):
     two internal ones as one category. Step 3 knows four types.
     """
     seen = []
-    monkeypatch.setattr(
-        "ddlivm.training.dtft.contrast",
-        lambda pyramid, truth, rules: (
-            seen.append(
-                (
-                    [level.shape[1] for level in pyramid],
-                    pairs(
-                        torch.cat(truth.labels),
-                        (torch.cat(truth.boxes)[:, 2:] - torch.cat(truth.boxes)[:, :2]).prod(1),
-                        rules,
-                    ),
-                )
-            )
-            or contrast(pyramid, truth, rules)
-        ),
-    )
+
+    def spy(pyramid, truth, rules):
+        boxes = torch.cat(truth.boxes)
+        sizes = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
+        seen.append(([level.shape[1] for level in pyramid], pairs(torch.cat(truth.labels), sizes, rules)))
+        return contrast(pyramid, truth, rules)
+
+    monkeypatch.setattr("ddlivm.training.dtft.contrast", spy)
     dtft.step(batch, 1.0)
     channels, found = zip(*seen, strict=True)
     assert channels == ([8, 8, 16, 16], [8, 8, 16, 16], [16, 16, 32, 32])
@@ -119,7 +111,7 @@ def test_the_batch_of_each_step_by_hand(dtft, batch, monkeypatch):
 def test_the_masked_encoder_gets_no_gradient_and_is_not_called(dtft, batch):
     model = dtft.model.module
     for step, masked in (("infrared", "visible"), ("visible", "infrared")):
-        called = []
+        called: list[int] = []
         hook = getattr(model, masked).register_forward_pre_hook(lambda *_, called=called: called.append(1))
         model.zero_grad(set_to_none=True)
         losses = dtft.model((step,), batch.infrared, batch.visible, batch.truth)
@@ -147,6 +139,7 @@ def test_the_fused_gradient_is_the_sum_of_the_three_and_each_encoder_runs_once(d
         (parameters.loss_weights[0] * detection + distance).backward()
     pairs_of = zip(fused.model.module.parameters(), dtft.model.module.parameters(), strict=True)
     for ours, theirs in pairs_of:
+        assert ours.grad is not None and theirs.grad is not None
         assert torch.allclose(ours.grad, theirs.grad, rtol=1e-3, atol=1e-5)
 
 
@@ -195,10 +188,12 @@ def test_losses_are_float32_where_layers_are_not(batch):
 def test_boxes_stay_float32_where_layers_are_not(batch, monkeypatch):
     task = Dtft(launch("bf16-mixed"), Architecture((64, 64), SPEC, SPEC, 16, 1, 1), tiny_parameters()[0], "site1")
     seen = []
-    monkeypatch.setattr(
-        "ddlivm.training.dtft.contrast",
-        lambda pyramid, truth, rules: seen.append(truth.boxes[0].dtype) or contrast(pyramid, truth, rules),
-    )
+
+    def spy(pyramid, truth, rules):
+        seen.append(truth.boxes[0].dtype)
+        return contrast(pyramid, truth, rules)
+
+    monkeypatch.setattr("ddlivm.training.dtft.contrast", spy)
     levels = task.modules["infrared"].register_forward_hook(lambda _m, _i, maps: seen.append(maps[0].dtype))
     task.model(("infrared",), batch.infrared, batch.visible, batch.truth)
     levels.remove()

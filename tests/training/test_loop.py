@@ -31,7 +31,7 @@ class Line:
     def __init__(self, fails_at=None, error=KeyboardInterrupt):
         torch.manual_seed(0)
         layer = torch.nn.Linear(2, 1)
-        self.modules = {"layer": layer}
+        self.modules: dict[str, torch.nn.Module] = {"layer": layer}
         self.optimisers = {"layer": Optimiser(FABRIC, {layer: 1.0}, PARAMETERS, "line")}
         self.fails_at, self.error, self.steps = fails_at, error, 0
         self.begun: list[int] = []
