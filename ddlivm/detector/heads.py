@@ -1,8 +1,9 @@
 """A neck with its heads: what turns a pyramid into losses or detections."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,10 +18,9 @@ from ddlivm.detector.encoders import Pyramid
 Losses = dict[str, Tensor]
 
 
-class Truth(NamedTuple):
+@dataclass(frozen=True)
+class Truth:
     """The labels of a batch, one entry an image.
-
-    A named tuple, as what casts a module's inputs on a GPU goes through tuples and refuses frozen dataclasses.
 
     Attributes:
         boxes: (n, 4) float32 xyxy pixels of the working frame, or of the tile that was cut from it.
@@ -49,7 +49,7 @@ class Truth(NamedTuple):
     def to(self, device: torch.device) -> "Truth":
         """Return the truth with its tensors on a device."""
         boxes, labels = (tuple(tensor.to(device) for tensor in tensors) for tensors in (self.boxes, self.labels))
-        return self._replace(boxes=boxes, labels=labels)
+        return replace(self, boxes=boxes, labels=labels)
 
 
 class OneStage(nn.Module):
@@ -133,7 +133,8 @@ class BankEntry(OneStage):
         targets = mmdet.instances(truth.boxes, truth.labels)
         if self.roi_head.with_mask:
             targets = mmdet.with_masks(targets, truth.outlines, truth.size)
-        second = self.roi_head.loss(levels, proposals, mmdet.samples(targets, truth.size))
+        # In fewer bits mmdet would round the proposals too, to whole pixels and worse.
+        second = self.roi_head.loss(_full(levels), proposals, mmdet.samples(targets, truth.size))
         losses = {f"rpn_{name.removeprefix('loss_rpn_')}": sum(values) for name, values in first.items()}
         # Beside the losses there is the classification's accuracy; the mask loss is a vector of one.
         return losses | {f"roi_{name[5:]}": second[name].sum() for name in second if name.startswith("loss_")}

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -64,9 +65,20 @@ class Detector:
         """The heads to choose from: `fcos-<epoch>` and `mask_rcnn-<epoch>`, in the order they were trained."""
         return tuple(f"{kind}-{epoch}" for kind in (FCOS, MASK_RCNN) for epoch in sorted(self.entries))
 
+    def to(self, device: torch.device) -> Self:
+        """Move everything to a device, where images follow; detections come back from it."""
+        for module in (self.infrared, self.visible, *self.entries.values(), self.infrared_only):
+            module.to(device)
+        return self
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.infrared.parameters()).device
+
     @cached_property
     def _fresh(self) -> "Detector":
-        return untrained(self.architecture)
+        return untrained(self.architecture).to(self.device)
 
     @torch.no_grad()
     def encode_infrared(self, values: npt.NDArray[np.float32], radiometric: bool) -> Pyramid:
@@ -80,13 +92,13 @@ class Detector:
             Four maps (B, C, h / s, w / s) for s in 4, 8, 16, 32.
         """
         normalised = np.stack([normalise_infrared(image, radiometric) for image in values])
-        pyramid: Pyramid = self.infrared(infrared_tensor(normalised))
+        pyramid: Pyramid = self.infrared(infrared_tensor(normalised).to(self.device))
         return pyramid
 
     @torch.no_grad()
     def encode_visible(self, images: npt.NDArray[np.uint8]) -> Pyramid:
         """Encode working visible images, (B, 7h/4, 7w/4, 3) uint8 RGB, to maps on the grid of the infrared ones."""
-        pyramid: Pyramid = self.visible(visible_tensor(images))
+        pyramid: Pyramid = self.visible(visible_tensor(images).to(self.device))
         return pyramid
 
     @torch.no_grad()
@@ -143,7 +155,7 @@ def untrained(architecture: Architecture) -> Detector:
 
 
 def load_detector(encoders: Path, bank: Path) -> Detector:
-    """Load the folders that the stages `dtft_training` and `head_checkpointing` wrote.
+    """Load the folders that the stages `dtft_training` and `head_checkpointing` wrote, onto a GPU if there is one.
 
     Raises:
         InputError: a file is missing or damaged, or the two folders do not belong together.
@@ -164,4 +176,5 @@ def load_detector(encoders: Path, bank: Path) -> Detector:
         load_weights(bank / name, {"": entries[epoch]})
     reference = build.infrared_head(architecture, len(load_taxonomy()))
     load_weights(bank / "infrared_only.safetensors", {"": reference})
-    return Detector(architecture, infrared, visible, entries, reference)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Detector(architecture, infrared, visible, entries, reference).to(device)

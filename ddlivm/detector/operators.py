@@ -100,7 +100,6 @@ def roi_align_forward(
         NotImplementedError: max pooling is asked for.
     """
     _require_average(pool_mode)
-    features, rois = _alike(features, rois)
     output.copy_(
         torch.ops.torchvision.roi_align(
             features, rois, spatial_scale, aligned_height, aligned_width, sampling_ratio, aligned
@@ -127,7 +126,6 @@ def roi_align_backward(
         NotImplementedError: max pooling is asked for.
     """
     _require_average(pool_mode)
-    grad_output, rois = _alike(grad_output, rois)
     grad_input.copy_(
         torch.ops.torchvision._roi_align_backward(
             grad_output,
@@ -140,12 +138,6 @@ def roi_align_backward(
             aligned,
         )
     )
-
-
-def _alike(features: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both in one type: the operator wants that, and the boxes are float32 where features have fewer bits."""
-    wide = torch.promote_types(features.dtype, rois.dtype)
-    return features.to(wide), rois.to(wide)
 
 
 def _require_average(pool_mode: int) -> None:

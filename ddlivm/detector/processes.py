@@ -21,6 +21,15 @@ def total(value: Tensor) -> Tensor:
     return summed
 
 
+def of_all(value: Tensor) -> Tensor:
+    """Return (processes, ...) of the processes' detached tensors, all of one shape."""
+    if count() == 1:
+        return value[None]
+    values = [torch.empty_like(value) for _ in range(count())]
+    distributed.all_gather(values, value.contiguous())
+    return torch.stack(values)
+
+
 def gathered(levels: Sequence[Tensor], labels: Tensor, boxes: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
     """Return the boxes of all processes in place of this one's; in a single process the same.
 
@@ -48,16 +57,12 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, rows: Tensor) -> Tensor:
-        processes, rank = count(), distributed.get_rank()
-        counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(processes)]
-        distributed.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
-        lengths = [int(count) for count in counts]
+        rank = distributed.get_rank()
+        lengths = of_all(torch.tensor(len(rows), device=rows.device)).tolist()
         padded = rows.new_zeros(max(lengths), rows.shape[1])
         padded[: len(rows)] = rows
-        parts = [torch.empty_like(padded) for _ in range(processes)]
-        distributed.all_gather(parts, padded)
         context.own = slice(sum(lengths[:rank]), sum(lengths[: rank + 1]))
-        return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+        return torch.cat([part[:length] for part, length in zip(of_all(padded), lengths, strict=True)])
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:

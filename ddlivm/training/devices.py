@@ -30,29 +30,29 @@ def launch(precision: str) -> "Fabric":
     """
     import torch
     from lightning.fabric import Fabric
+    from lightning.fabric.plugins import Precision
     from lightning.fabric.plugins.environments import TorchElasticEnvironment
     from lightning.fabric.strategies import DDPStrategy
+
+    from ddlivm.training.precision import Autocast
 
     accelerator = "cuda" if torch.cuda.is_available() else "cpu"
     if precision == "auto":
         # Emulated bfloat16 is slower than float32.
         fast = accelerator == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bf16-mixed" if fast else "32-true"
+    layers = Autocast(accelerator) if precision == "bf16-mixed" else Precision()
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes == 1:
-        fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)  # type: ignore[arg-type]
+        fabric = Fabric(accelerator=accelerator, devices=1, plugins=[layers])
     else:
         beside = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
-        fabric = Fabric(
-            accelerator=accelerator,
-            devices=beside,
-            num_nodes=processes // beside,
-            # A step of the three masks parts of the model.
-            strategy=DDPStrategy(
-                cluster_environment=TorchElasticEnvironment(), find_unused_parameters=True, timeout=PATIENCE
-            ),
-            precision=precision,  # type: ignore[arg-type]
+        # A step of the three masks parts of the model.
+        strategy = DDPStrategy(
+            cluster_environment=TorchElasticEnvironment(), find_unused_parameters=True, timeout=PATIENCE
         )
+        nodes = processes // beside
+        fabric = Fabric(accelerator=accelerator, devices=beside, num_nodes=nodes, strategy=strategy, plugins=[layers])
     fabric.launch()
     return fabric
 
@@ -63,17 +63,16 @@ def anywhere(fabric: "Fabric", *happened: bool) -> tuple[bool, ...]:
         return happened
     import torch
 
-    told = torch.tensor(happened, dtype=torch.float32, device=fabric.device)
-    return tuple(bool(count) for count in fabric.all_reduce(told, reduce_op="sum"))
+    from ddlivm.detector.processes import total
+
+    return tuple(bool(times) for times in total(torch.tensor(happened, dtype=torch.float32, device=fabric.device)))
 
 
 def mean(fabric: "Fabric", value: "Tensor") -> "Tensor":
     """Return the mean of a detached tensor over all processes; all of them must ask."""
-    if fabric.world_size == 1:
-        return value
-    reduced = fabric.all_reduce(value.clone())
-    assert not isinstance(reduced, dict | list | tuple)
-    return reduced
+    from ddlivm.detector.processes import total
+
+    return total(value) / fabric.world_size
 
 
 def alone(fabric: "Fabric", action: Callable[[], object]) -> None:

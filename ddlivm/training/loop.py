@@ -10,6 +10,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
+from ddlivm.detector.processes import of_all
 from ddlivm.errors import InputError, Stopped
 from ddlivm.parameters.dtft_training import Training
 from ddlivm.training import checkpoint
@@ -142,8 +143,8 @@ def train(fabric: Fabric, task: Task[Same], batches: Epochs[Same], parameters: T
 
 def _save(fabric: Fabric, task: Task[Same], course: Course, path: Path) -> None:
     # Heads draw samples on the processor, each process its own; loss sums differ between processes too.
-    states = _of_all(fabric, torch.get_rng_state())
-    sums = {name: _of_all(fabric, total) for name, total in course.sums.items()}
+    states = of_all(torch.get_rng_state().to(fabric.device)).cpu()
+    sums = {name: of_all(total).cpu() for name, total in course.sums.items()}
     alone(
         fabric,
         lambda: checkpoint.save(
@@ -158,13 +159,6 @@ def _save(fabric: Fabric, task: Task[Same], course: Course, path: Path) -> None:
             },
         ),
     )
-
-
-def _of_all(fabric: Fabric, value: Tensor) -> Tensor:
-    """Return (processes, ...) of the processes' tensors of one shape, on the processor."""
-    together = value[None] if fabric.world_size == 1 else fabric.all_gather(value)
-    assert isinstance(together, Tensor)
-    return together.cpu()
 
 
 def _resume(fabric: Fabric, task: Task[Same], path: Path) -> tuple[Course, Tensor | None]:
@@ -185,7 +179,8 @@ def _resume(fabric: Fabric, task: Task[Same], path: Path) -> tuple[Course, Tenso
             optimiser.adamw.load_state_dict(state["optimisers"][name])
         sums = {name: total[fabric.global_rank].to(fabric.device) for name, total in state["sums"].items()}
         course = Course(state["history"], state["steps"], sums)
-        random_state: Tensor = state["random"][fabric.global_rank]
+        # A copy: torch crashes on a generator's state that lies inside another tensor.
+        random_state: Tensor = state["random"][fabric.global_rank].clone()
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: is a checkpoint of another model ({reason}); delete it to start over") from error

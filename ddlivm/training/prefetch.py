@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ GLANCE_SECONDS = 0.2
 """How soon the maker notices that nobody takes any more."""
 
 
-def prefetched(items: Generator[Item, None, None]) -> Iterator[Item]:
+def prefetched(items: Generator[Item, None, None]) -> Generator[Item, None, None]:
     """Yield what a generator yields, in its order; a thread makes the next ones meanwhile.
 
     A thread and no process: most of the work, decoding, resizing and copying, lets other threads run, and nothing

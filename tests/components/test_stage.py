@@ -13,7 +13,7 @@ import pytest
 from components.arguments import Run
 from components.declaration import DATA, FIGURES, FOLD, Input, Stage
 from components.stage import main
-from ddlivm.errors import InputError
+from ddlivm.errors import ElsewhereError, InputError
 from ddlivm.files import read_yaml
 from ddlivm.parameters import BackgroundRemoval, HeadSelection
 from tests.imports import ROOT
@@ -260,6 +260,31 @@ def test_a_killed_writer_blocks_nobody(folder):
     assert not (folder / "build/out").exists()
     assert main(STAGE, write_fold, None, argv()) == 0
     assert sorted(path.name for path in (folder / "build").iterdir()) == ["out", "out.provenance.json", "work"]
+
+
+def _stopped(run: Run) -> None:
+    (run.out / "half.txt").write_text("half")
+    (run.work / "checkpoint").touch()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(5)
+
+
+def test_a_signal_to_stop_is_one_line_and_keeps_the_scratch(folder, capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(STAGE, _stopped, None, argv()) == 143
+    assert one_line(capsys) == "background_removal: stopped; the same command starts it again\n"
+    assert sorted(path.name for path in (folder / "build").iterdir()) == ["work"]
+    (scratch,) = (path for path in (folder / "build/work").iterdir() if path.is_dir())
+    assert (scratch / "checkpoint").exists()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_another_process_reports_is_not_said_again(folder, capsys):
+    def work(run: Run) -> None:
+        raise ElsewhereError
+
+    assert main(STAGE, work, None, argv()) == 2
+    assert capsys.readouterr().err == ""
 
 
 def test_keys_name_everything_that_can_be_read():

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ddlivm.data import box_outlines, load_taxonomy
-from ddlivm.detector.contrast import Contrast, Rules, contrast, distances, pairs, pooled
+from ddlivm.detector.contrast import Contrast, Rules, contrast, distances, pairs, pooled, separation
 from ddlivm.detector.heads import Truth
 
 
@@ -77,3 +77,41 @@ def test_label_maps_of_the_three_steps():
     assert len(external.boxes[0]) == 2
     grouped = labelled.relabelled(taxonomy.contrast_of_class)
     assert grouped.labels[0].tolist() == [2, 6, 6, 5]
+
+
+def test_the_three_distances_by_hand():
+    """Two boxes of one category and one of another, of features (3, 0), (3, 0) and (0, 4) at every level."""
+    levels = constant_regions([[3.0, 0.0], [0.0, 4.0]])
+    labelled = truth([[16.0, 16, 80, 80], [16.0, 120, 80, 184], [160.0, 16, 224, 80]], [0, 0, 1])
+    mixed = truth([[16.0, 16, 80, 80], [16.0, 120, 80, 184], [160.0, 16, 224, 80]], [0, 1, 0])
+
+    def measured(rules, labels):
+        found = contrast(levels, labels, rules)
+        assert found.positive is not None and found.negative is not None
+        return found.positive.item(), found.negative.item(), found.loss(0.2, 0.3).item()
+
+    root = 2**0.5
+    # As they are: 3² + 4² = 25 apart.
+    assert measured(Rules(distance="raw"), labelled) == pytest.approx((0, 25, -7.5), abs=1e-3)
+    assert measured(Rules(distance="raw"), mixed) == pytest.approx((25, 12.5, 0.2 * 25 - 0.3 * 12.5), abs=1e-3)
+    # At unit length: √2 apart, beyond a margin of 1 and within one of 2.
+    assert measured(Rules(distance="normalised"), mixed) == pytest.approx((2, 1, 0.1), abs=1e-5)
+    assert measured(Rules(distance="hinge"), labelled) == pytest.approx((0, 0, 0), abs=1e-5)
+    wide = Rules(distance="hinge", margin=2.0)
+    assert measured(wide, labelled) == pytest.approx((0, -((2 - root) ** 2), 0.3 * (2 - root) ** 2), abs=1e-5)
+    # Of the four ordered negatives two coincide, which a hinge of margin 1 counts as 1 each.
+    assert measured(Rules(distance="hinge"), mixed) == pytest.approx((2, -0.5, 0.4 + 0.15), abs=1e-5)
+
+
+def test_a_hinge_has_a_gradient_where_features_coincide():
+    features = torch.tensor([[1.0, 0], [1, 0], [0, 1]], requires_grad=True)
+    separation(distances(features), Rules(distance="hinge", margin=2.0)).sum().backward()
+    assert features.grad is not None
+    assert torch.isfinite(features.grad).all()
+    assert features.grad[2].abs().sum() > 0
+
+
+def test_a_category_that_is_kept_apart_has_negatives_and_no_positives():
+    positive, negative = pairs(torch.tensor([6, 6, 2, 2]), torch.full((4,), 100.0), Rules(apart=6))
+    assert positive.nonzero().tolist() == [[2, 3], [3, 2]]
+    assert negative.nonzero().tolist() == [[0, 2], [0, 3], [1, 2], [1, 3], [2, 0], [2, 1], [3, 0], [3, 1]]

@@ -4,7 +4,7 @@ import lightning.fabric.strategies  # noqa: F401
 import torch
 
 import ddlivm.training.bank_stage
-import ddlivm.training.dtft  # noqa: F401
+import ddlivm.training.dtft
 import ddlivm.training.dtft_stage
 import ddlivm.training.loop  # noqa: F401
 

@@ -1,4 +1,4 @@
-from ddlivm.training.batches import Batches
+from ddlivm.training.batches import Batches, Share
 from ddlivm.training.tiles import TileSampler
 from tests.training.test_tiles import NEVER, coordinates, tiles
 
@@ -26,3 +26,26 @@ def test_shares_and_tensors():
     assert first.truth.size == (96, 64)
     assert len(first.truth.boxes) == len(first.truth.labels) == 4
     assert [len(each) for each in first.truth.outlines] == [len(boxes) for boxes in first.truth.boxes]
+
+
+def test_processes_share_each_batch_in_turn_and_leave_out_what_is_left_over():
+    sampler = TileSampler(coordinates(), tiles(sizes=[(96, 64), (192, 128)], per_epoch=41), NEVER, seed=0)
+    shares = [Batches(sampler, 4, Share(rank, 3)).plan(1) for rank in range(3)]
+    whole = Batches(sampler, 12).plan(1)
+    assert len({len(plan) for plan in shares}) == 1
+    for number, together in enumerate(zip(*shares, strict=True)):
+        assert len({len(own) for own in together}) == 1
+        merged = [place for places in zip(*together, strict=True) for place in places]
+        assert merged == whole[number][: len(merged)]
+        assert len(whole[number]) - len(merged) < 3
+    assert any(len(batch) % 3 for batch in whole)
+
+
+def test_an_epoch_goes_on_where_it_is_told_to():
+    sampler = TileSampler(coordinates(), tiles(per_epoch=10), NEVER, seed=0)
+    batches = Batches(sampler, 4)
+    whole, rest = list(batches.epoch(1)), list(batches.epoch(1, 1))
+    assert [share for share, _ in rest] == [share for share, _ in whole[1:]]
+    for (_, ours), (_, theirs) in zip(rest, whole[1:], strict=True):
+        assert ours.infrared.equal(theirs.infrared)
+        assert ours.visible.equal(theirs.visible)

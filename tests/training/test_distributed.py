@@ -1,6 +1,9 @@
 """Two gloo processes against one with the same global batch."""
 
 import json
+import math
+import os
+import signal
 
 import pytest
 import torch
@@ -8,9 +11,12 @@ import torch
 from ddlivm.data import box_outlines
 from ddlivm.detector.architecture import Architecture, EncoderSpec
 from ddlivm.detector.heads import Truth
+from ddlivm.errors import ElsewhereError, InputError, Stopped
 from ddlivm.training.batches import Batch
 from ddlivm.training.devices import launch, mean
 from ddlivm.training.dtft import Dtft
+from ddlivm.training.loop import train
+from ddlivm.training.optimisation import Optimiser
 from tests.training.plants import tiny_parameters
 from tests.training.processes import start_ranks
 
@@ -78,3 +84,89 @@ def test_two_processes_learn_as_one_with_the_same_global_batch(tmp_path, schedul
     for name, state in first.items():
         for key, value in state.items():
             assert torch.equal(value, second[name][key])
+
+
+class Line:
+    """Fits a line to points, each process to its own, with noise of its own; something may happen at a step."""
+
+    name = "line"
+
+    def __init__(self, fabric, happens=None):
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(2, 1)
+        self.fabric, self.happens, self.steps = fabric, happens, 0
+        self.layer = fabric.setup_module(layer)
+        self.modules: dict[str, torch.nn.Module] = {"layer": layer}
+        self.optimisers = {"layer": Optimiser(fabric, {layer: 1.0}, PARAMETERS, "line")}
+
+    def step(self, points, factor):
+        self.steps += 1
+        loss = (self.layer(points) - 3 - torch.rand(())).square().mean()
+        if self.steps == 5 and self.fabric.global_rank == 1 and self.happens == "stop":
+            os.kill(os.getpid(), signal.SIGTERM)
+        if self.steps == 5 and self.fabric.global_rank == 1 and self.happens == "nan":
+            loss = loss * math.nan
+        self.optimisers["layer"].step(loss, factor)
+        return {"loss": loss.detach()}
+
+    def epoch_begins(self, epoch):
+        torch.manual_seed(epoch + 100 * self.fabric.global_rank)
+
+    def epoch_done(self, epoch):
+        pass
+
+
+class Points:
+    def __init__(self, rank):
+        self.rank = rank
+
+    def epoch(self, epoch, first):
+        for step in range(first, 3):
+            generator = torch.Generator().manual_seed(100 * epoch + 10 * step + self.rank)
+            yield step / 3, torch.rand(4, 2, generator=generator)
+
+
+PARAMETERS = tiny_parameters()[0].model_copy(
+    update={"epochs": 3, "learning_rate": 0.05, "warm_up": 0.1, "checkpoint_minutes": 1e9}
+)
+
+
+def run_line(folder, happens):
+    """Train, and write how it ended."""
+    fabric = launch("32-true")
+    task = Line(fabric, happens)
+    try:
+        history = train(fabric, task, Points(fabric.global_rank), PARAMETERS, folder)
+        end = json.dumps(history)
+    except (InputError, ElsewhereError, Stopped) as error:
+        end = f"{type(error).__name__} {error} {task.steps}"
+    (folder / f"{fabric.global_rank}.txt").write_text(end)
+    torch.save(task.modules["layer"].state_dict(), folder / f"{fabric.global_rank}.pt")
+
+
+def ends(folder, happens=None):
+    folder.mkdir(exist_ok=True)
+    for process in start_ranks(2, run_line, folder, happens):
+        process.join()
+        assert process.exitcode == 0
+    return [(folder / f"{rank}.txt").read_text() for rank in range(2)]
+
+
+def test_a_signal_to_one_process_stops_all_at_one_step_and_they_go_on_to_the_same_bits(tmp_path):
+    whole = ends(tmp_path / "whole")
+    assert whole[0] == whole[1]
+    stopped = ends(tmp_path / "stopped", "stop")
+    line = "Stopped stopped in epoch 2, after step 2; the same command goes on from there 5"
+    assert stopped == [line, line]
+    assert ends(tmp_path / "stopped") == whole
+    weights = [torch.load(tmp_path / name / "0.pt", weights_only=True) for name in ("whole", "stopped")]
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_a_loss_that_is_no_number_in_one_process_ends_all_with_one_line(tmp_path):
+    first, second = ends(tmp_path, "nan")
+    assert first.startswith("InputError line: the loss is nan; lower learning_rate (the last checkpoint is kept)")
+    assert second.split() == ["ElsewhereError", "5"]
+    kept = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert [row["epoch"] for row in kept["history"]] == [1]
+    assert all(math.isfinite(row["loss"]) for row in kept["history"])

@@ -3,12 +3,14 @@ import torch
 
 from ddlivm.data import box_outlines
 from ddlivm.detector.architecture import Architecture, ResidualSpec
+from ddlivm.detector.contrast import Rules, contrast, pairs
 from ddlivm.detector.heads import Truth
 from ddlivm.training.batches import Batch
 from ddlivm.training.devices import launch
-from ddlivm.training.dtft import Dtft
+from ddlivm.training.dtft import STEPS, Dtft, ThreeSteps
 from tests.training.plants import tiny_parameters
 
+FUSED = tiny_parameters()[0].model_copy(update={"schedule": "fused", "maximum_gradient": 1e9})
 SPEC = ResidualSpec((8, 8, 16, 16), (0, 1, 0, 0))
 
 
@@ -81,6 +83,121 @@ def test_the_steps_see_4_6_and_10_classes_and_their_own_boxes(dtft, batch, monke
     assert set(rows) == {
         f"{step}_{part}" for step in ("infrared", "visible", "joint") for part in ("detection", "contrast")
     }
+
+
+def test_the_batch_of_each_step_by_hand(dtft, batch, monkeypatch):
+    """Grass and short circuit in one tile, dirt and internal damage in the other; every box 16x16 or 28x8 pixels.
+
+    Step 1 knows strip and bar, and two blocks of 256 and 224 square pixels. Step 2 detects grass and dirt, and has the
+    two internal ones as one category. Step 3 knows four types.
+    """
+    seen = []
+
+    def spy(pyramid, truth, rules):
+        boxes = torch.cat(truth.boxes)
+        sizes = (boxes[:, 2:] - boxes[:, :2]).prod(dim=1)
+        seen.append(([level.shape[1] for level in pyramid], pairs(torch.cat(truth.labels), sizes, rules)))
+        return contrast(pyramid, truth, rules)
+
+    monkeypatch.setattr("ddlivm.training.dtft.contrast", spy)
+    dtft.step(batch, 1.0)
+    channels, found = zip(*seen, strict=True)
+    assert channels == ([8, 8, 16, 16], [8, 8, 16, 16], [16, 16, 32, 32])
+    positives = [positive.nonzero().tolist() for positive, _ in found]
+    assert positives == [[[2, 3], [3, 2]], [[1, 3], [3, 1]], []]
+    assert [int(negative.sum()) for _, negative in found] == [10, 10, 12]
+
+
+def test_the_masked_encoder_gets_no_gradient_and_is_not_called(dtft, batch):
+    model = dtft.model.module
+    for step, masked in (("infrared", "visible"), ("visible", "infrared")):
+        called: list[int] = []
+        hook = getattr(model, masked).register_forward_pre_hook(lambda *_, called=called: called.append(1))
+        model.zero_grad(set_to_none=True)
+        losses = dtft.model((step,), batch.infrared, batch.visible, batch.truth)
+        dtft.optimisers[step].fabric.backward(torch.stack(list(losses.values())).sum())
+        hook.remove()
+        assert not called
+        assert all(parameter.grad is None for parameter in getattr(model, masked).parameters())
+        assert all(parameter.grad is not None for parameter in getattr(model, step).parameters())
+
+
+def test_the_fused_gradient_is_the_sum_of_the_three_and_each_encoder_runs_once(dtft, batch):
+    parameters, _ = tiny_parameters()
+    fused = Dtft(launch("32-true"), Architecture((64, 64), SPEC, SPEC, 16, 1, 1), FUSED, "site1")
+    for name, module in dtft.modules.items():
+        fused.modules[name].load_state_dict(module.state_dict())
+    calls = []
+    for name in ("infrared", "visible"):
+        fused.modules[name].register_forward_hook(lambda *_, name=name: calls.append(name))
+    fused.step(batch, 0.0)
+    assert calls == ["infrared", "visible"]
+    assert list(fused.optimisers) == ["fused"]
+    for step in STEPS:
+        losses = dtft.model((step,), batch.infrared, batch.visible, batch.truth)
+        detection, distance = losses[f"{step}_detection"], losses[f"{step}_contrast"]
+        (parameters.loss_weights[0] * detection + distance).backward()
+    pairs_of = zip(fused.model.module.parameters(), dtft.model.module.parameters(), strict=True)
+    for ours, theirs in pairs_of:
+        assert ours.grad is not None and theirs.grad is not None
+        assert torch.allclose(ours.grad, theirs.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_encoders_can_learn_at_a_share_of_the_rate(batch):
+    """Adam's first step has the learning rate's size, whatever the gradient's."""
+    slow = tiny_parameters()[0].model_copy(update={"encoder_rate": 0.1, "weight_decay": 0.0})
+    task = Dtft(launch("32-true"), Architecture((64, 64), SPEC, SPEC, 16, 1, 1), slow, "site1")
+    before = {name: [p.clone() for p in module.parameters()] for name, module in task.modules.items()}
+    task.optimisers["joint"].step(
+        torch.stack(list(task.model(("joint",), batch.infrared, batch.visible, batch.truth).values())).sum(), 1.0
+    )
+    moved = {
+        name: max(float((p - q).abs().max()) for p, q in zip(module.parameters(), before[name], strict=True))
+        for name, module in task.modules.items()
+    }
+    assert moved["joint_head"] == pytest.approx(1e-3, rel=1e-2)
+    assert moved["infrared"] == moved["visible"] == pytest.approx(1e-4, rel=1e-2)
+
+
+def test_rules_of_the_steps_follow_the_parameters():
+    told = tiny_parameters()[0].contrast
+    architecture = Architecture((64, 64), SPEC, SPEC, 16, 1, 1)
+
+    def rules(**changes):
+        parameters = tiny_parameters()[0].model_copy(update={"contrast": told.model_copy(update=changes)})
+        return ThreeSteps(architecture, parameters).rules
+
+    assert rules() == {"infrared": Rules(soft=True), "visible": Rules(), "joint": Rules()}
+    assert all(rule.soft for rule in rules(soft_everywhere=True).values())
+    assert [rule.apart for rule in rules(internal_positives=False).values()] == [None, 6, None]
+    assert {rule.distance for rule in rules(distance="raw").values()} == {"raw"}
+
+
+def test_losses_are_float32_where_layers_are_not(batch):
+    """bfloat16 keeps three digits: losses of that type would be multiples of a 128th of their size."""
+    rows = {}
+    for precision in ("32-true", "bf16-mixed"):
+        task = Dtft(launch(precision), Architecture((64, 64), SPEC, SPEC, 16, 1, 1), tiny_parameters()[0], "site1")
+        rows[precision] = task.step(batch, 1.0)
+    assert all(loss.dtype == torch.float32 for loss in rows["bf16-mixed"].values())
+    assert any(loss.bfloat16() != loss for loss in rows["bf16-mixed"].values())
+    for name, loss in rows["32-true"].items():
+        assert rows["bf16-mixed"][name].item() == pytest.approx(loss.item(), rel=0.1, abs=0.02)
+
+
+def test_boxes_stay_float32_where_layers_are_not(batch, monkeypatch):
+    task = Dtft(launch("bf16-mixed"), Architecture((64, 64), SPEC, SPEC, 16, 1, 1), tiny_parameters()[0], "site1")
+    seen = []
+
+    def spy(pyramid, truth, rules):
+        seen.append(truth.boxes[0].dtype)
+        return contrast(pyramid, truth, rules)
+
+    monkeypatch.setattr("ddlivm.training.dtft.contrast", spy)
+    levels = task.modules["infrared"].register_forward_hook(lambda _m, _i, maps: seen.append(maps[0].dtype))
+    task.model(("infrared",), batch.infrared, batch.visible, batch.truth)
+    levels.remove()
+    assert seen == [torch.bfloat16, torch.float32]
 
 
 def test_the_losses_go_down_on_one_batch(dtft, batch):

@@ -1,3 +1,5 @@
+import resource
+
 import pytest
 import torch
 
@@ -29,7 +31,7 @@ class Line:
     def __init__(self, fails_at=None, error=KeyboardInterrupt):
         torch.manual_seed(0)
         layer = torch.nn.Linear(2, 1)
-        self.modules = {"layer": layer}
+        self.modules: dict[str, torch.nn.Module] = {"layer": layer}
         self.optimisers = {"layer": Optimiser(FABRIC, {layer: 1.0}, PARAMETERS, "line")}
         self.fails_at, self.error, self.steps = fails_at, error, 0
         self.begun: list[int] = []
@@ -100,6 +102,42 @@ def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path):
     torch.save(Line, path)
     with pytest.raises(InputError, match="damaged checkpoint"):
         checkpoint.load(path)
+
+
+def test_a_disk_that_takes_no_more_is_one_line_and_keeps_the_last(tmp_path):
+    """The kernel refuses the write, as a full disk does, after a megabyte."""
+    path = tmp_path / "checkpoint.pt"
+    checkpoint.save(path, {"epoch": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
+    try:
+        with pytest.raises(InputError, match=r"checkpoint\.pt: the checkpoint cannot be written .* kept") as caught:
+            checkpoint.save(path, {"epoch": 2, "weights": torch.zeros(2**20)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(caught.value)
+    assert checkpoint.load(path) == {"epoch": 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_time_makes_a_checkpoint_inside_an_epoch(tmp_path):
+    always = PARAMETERS.model_copy(update={"checkpoint_minutes": 0})
+    with pytest.raises(KeyboardInterrupt):
+        train(FABRIC, Line(6), Points(), always, tmp_path)
+    again = Line()
+    assert train(FABRIC, again, Points(), always, tmp_path) == run(Line(), tmp_path / "whole")
+    assert again.steps == 12 - 5
+    assert again.begun == [2, 3, 4]
+
+
+def test_a_run_of_other_processes_is_not_gone_on_with(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    run(Line(), tmp_path)
+    state = checkpoint.load(path)
+    assert state is not None
+    checkpoint.save(path, state | {"random": state["random"].repeat(4, 1)})
+    with pytest.raises(InputError, match="was written by 4 processes, and there are 1"):
+        run(Line(), tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_keeps_the_last(tmp_path, monkeypatch):

@@ -185,3 +185,20 @@ def test_bad_input_is_one_line(plants, trained, tmp_path):
     (damaged / "detector.json").unlink()
     with pytest.raises(InputError, match=r"detector\.json: cannot be read"):
         train_heads(*shared, damaged, "site1", ["site2"], heads, tmp_path, tmp_path)
+
+
+def test_the_bank_learns_in_bfloat16(plants, trained, tmp_path):
+    """All branches, the masks too, run in mixed precision, and their losses are near those of float32."""
+    encoders, _ = trained
+    _, heads = tiny_parameters()
+    heads = heads.model_copy(update={"epochs": 1, "mask_rcnn": heads.mask_rcnn.model_copy(update={"masks": True})})
+    rows = {}
+    for precision in ("32-true", "bf16-mixed"):
+        told = heads.model_copy(update={"precision": precision})
+        out = tmp_path / precision
+        out.mkdir()
+        train_heads(plants, plants / "transforms", NO_SERIES, encoders, "site1", ["site2"], told, out, tmp_path / "w")
+        (rows[precision],) = read_json(out / "history.json")
+        shutil.rmtree(tmp_path / "w")
+    assert rows["bf16-mixed"] != rows["32-true"]
+    assert rows["bf16-mixed"] == pytest.approx(rows["32-true"], rel=0.2, abs=0.05)

@@ -5,6 +5,7 @@ import random
 import signal
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -81,9 +82,12 @@ def test_a_run_that_goes_on_does_not_make_what_it_has_learnt_from(plants, tmp_pa
 
     rendered = []
     tile = TileSampler.tile
-    monkeypatch.setattr(
-        TileSampler, "tile", lambda self, *place: rendered.append(place[1:]) or tile(self, *place)
-    )
+
+    def render(self, place, epoch, index):
+        rendered.append((epoch, index))
+        return tile(self, place, epoch, index)
+
+    monkeypatch.setattr(TileSampler, "tile", render)
     step, steps = Dtft.step, []
 
     def stopped(self, batch, factor):
@@ -93,7 +97,8 @@ def test_a_run_that_goes_on_does_not_make_what_it_has_learnt_from(plants, tmp_pa
         return step(self, batch, factor)
 
     monkeypatch.setattr(Dtft, "step", stopped)
-    arguments = (plants, plants / "transforms", [], "site1", ["site2"], parameters())
+    series: list[Path] = []
+    arguments = (plants, plants / "transforms", series, "site1", ["site2"], parameters())
     (tmp_path / "out").mkdir()
     with pytest.raises(Stopped, match="stopped in epoch 2, after step 3"):
         train_encoders(*arguments, tmp_path / "out", tmp_path / "work")
