@@ -1,6 +1,7 @@
 """DTFT training's section (3.2), and what the head bank's section shares with it."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 

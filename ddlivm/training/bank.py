@@ -91,9 +91,9 @@ class Bank:
             visible: (B', 3, 7h/4, 7w/4) normalised.
         """
         with self.fabric.autocast():
-            pyramids = self.infrared(infrared), self.visible(visible)
+            pyramids: list[Pyramid] = [self.infrared(infrared), self.visible(visible)]
         if self.parameters.cache_gigabytes:
-            pyramids = tuple(tuple(level.bfloat16() for level in pyramid) for pyramid in pyramids)
+            pyramids = [tuple(level.bfloat16() for level in pyramid) for pyramid in pyramids]
         return Outputs(*pyramids)
 
     def epoch_begins(self, epoch: int) -> None:

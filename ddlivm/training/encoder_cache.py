@@ -67,7 +67,7 @@ class EncoderCache:
         self.channels = channels
         self.size = size
         self.pair_bytes = [record_bytes(each, size) for each in channels]
-        self.first = _fitting(variants, *self.pair_bytes, most_bytes)
+        self.first = _fitting(variants, self.pair_bytes[0], self.pair_bytes[1], most_bytes)
 
     @property
     def pairs(self) -> int:

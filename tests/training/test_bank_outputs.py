@@ -1,5 +1,7 @@
 """Phase 2 on outputs from the disk learns what it learns on outputs that it computes."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -40,8 +42,9 @@ def heads_of(plants, encoders, folder, trial):
     for path in (out, outputs):
         path.mkdir(parents=True)
     write_json(outputs / "trial.json", trial)
-    shared = (plants, plants / "transforms", [], encoders, "site1", ["site2"])
-    train_heads(*shared, plain_parameters(), out, folder / "work")
+    series: list[Path] = []
+    sites = ("site1", ["site2"])
+    train_heads(plants, plants / "transforms", series, encoders, *sites, plain_parameters(), out, folder / "work")
     return out
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ddlivm.data import box_outlines
-from ddlivm.detector.architecture import Architecture, EncoderSpec
+from ddlivm.detector.architecture import Architecture, ResidualSpec
 from ddlivm.detector.heads import Truth
 from ddlivm.errors import ElsewhereError, InputError, Stopped
 from ddlivm.training.batches import Batch
@@ -20,7 +20,7 @@ from ddlivm.training.optimisation import Optimiser
 from tests.training.plants import tiny_parameters
 from tests.training.processes import start_ranks
 
-SPEC = EncoderSpec("pyramid", (8, 8, 16, 16), (0, 1, 0, 0))
+SPEC = ResidualSpec((8, 8, 16, 16), (0, 1, 0, 0))
 STEPS = 6
 TILES = 4
 

@@ -5,6 +5,7 @@ from safetensors.torch import save_file
 from ddlivm.detector.architecture import Architecture
 from ddlivm.errors import InputError
 from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder
+from ddlivm.training.devices import launch
 from ddlivm.training.dtft import Dtft
 from ddlivm.training.dtft_stage import train_encoders
 from tests.training.plants import tiny_parameters
@@ -37,19 +38,20 @@ def parameters(**weights):
 def test_training_starts_from_the_weights_given(tmp_path):
     section = parameters()
     architecture = Architecture.of(section)
-    fresh = Dtft(architecture, section, "site1")
+    fabric = launch("32-true")
+    fresh = Dtft(fabric, architecture, section, "site1").modules
     given = {
-        "infrared": {key: value + 1 for key, value in fresh.infrared.state_dict().items()},
-        "visible": {key: value + 1 for key, value in fresh.visible.get_submodule("vit").state_dict().items()},
+        "infrared": {key: value + 1 for key, value in fresh["infrared"].state_dict().items()},
+        "visible": {key: value + 1 for key, value in fresh["visible"].get_submodule("vit").state_dict().items()},
     }
     for name, state in given.items():
         save_file({key: value.contiguous() for key, value in state.items()}, tmp_path / f"{name}.safetensors")
     files = {name: str(tmp_path / f"{name}.safetensors") for name in given}
-    started = Dtft(architecture, parameters(**files), "site1")
-    for name, module in (("infrared", started.infrared), ("visible", started.visible.get_submodule("vit"))):
+    started = Dtft(fabric, architecture, parameters(**files), "site1").modules
+    for name, module in (("infrared", started["infrared"]), ("visible", started["visible"].get_submodule("vit"))):
         assert all(torch.equal(value, given[name][key]) for key, value in module.state_dict().items())
-    assert started.infrared.gradient_checkpointing
-    assert started.visible.gradient_checkpointing
+    assert started["infrared"].gradient_checkpointing
+    assert started["visible"].gradient_checkpointing
 
 
 @pytest.mark.parametrize("name", ["infrared", "visible"])

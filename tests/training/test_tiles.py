@@ -155,6 +155,7 @@ def test_plain_places_show_whole_images_as_they_are():
     assert {place.pair for place in plain} == {0, 1}
     assert {place.plain for place in plain} == {0, 1, 2}
     for place in plain:
+        assert place.plain is not None
         tile, whole = sampler.tile(place, 1, 0), sampler.whole(place.pair, place.plain)
         assert tile.size == sampler.working_set.size
         assert (tile.infrared == whole.infrared).all() and (tile.boxes == sampler.working_set.boxes[place.pair]).all()
