@@ -12,6 +12,7 @@ import yaml
 
 from ddlivm.data import PairAlignment, SiteAlignments, Transform, load_taxonomy
 from ddlivm.parameters import load_parameters
+from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder
 
 SITES = ("site1", "site2", "site3")
 SIZE = (128, 96)
@@ -72,3 +73,25 @@ def tiny_parameters():
         demo.dtft_training.model_copy(update=shared | encoders | {"working_size": SIZE}),
         demo.head_checkpointing.model_copy(update=shared | {"mask_rcnn": mask_rcnn, "save_every": 1}),
     )
+
+
+START: dict[str, object] = {
+    "weights": None,
+    "allowed_differences": [],
+    "gradient_checkpointing": True,
+    "antialias": False,
+}
+INFMAE = InfmaeEncoder.model_validate(
+    START | {"kind": "infmae", "dims": [4, 6, 8], "depths": [0, 0, 1], "heads": 2, "grid": 2}
+)
+DINOV2 = Dinov2Encoder.model_validate(
+    START
+    | {"kind": "dinov2", "dim": 8, "depth": 1, "heads": 2, "registers": 0, "grid": 3}
+    | {"taps": None, "norm_taps": True, "summed": False, "compact": False}
+)
+
+
+def tiny_transformers():
+    """Return the first stage's section with the paper's encoders, tiny; they have no batch normalisation."""
+    section, _ = tiny_parameters()
+    return section.model_copy(update={"infrared_encoder": INFMAE, "visible_encoder": DINOV2})

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ddlivm.data import box_outlines
-from ddlivm.detector.architecture import Architecture, ResidualSpec
+from ddlivm.detector.architecture import Architecture
 from ddlivm.detector.heads import Truth
 from ddlivm.errors import ElsewhereError, InputError, Stopped
 from ddlivm.training.batches import Batch
@@ -17,10 +17,9 @@ from ddlivm.training.devices import launch, mean
 from ddlivm.training.dtft import Dtft
 from ddlivm.training.loop import train
 from ddlivm.training.optimisation import Optimiser
-from tests.training.plants import tiny_parameters
+from tests.training.plants import tiny_parameters, tiny_transformers
 from tests.training.processes import start_ranks
 
-SPEC = ResidualSpec((8, 8, 16, 16), (0, 1, 0, 0))
 STEPS = 6
 TILES = 4
 
@@ -47,11 +46,11 @@ def batch(step, rank, count):
 
 
 def curve(schedule, distance):
-    parameters, _ = tiny_parameters()
+    parameters = tiny_transformers()
     contrast = parameters.contrast.model_copy(update={"distance": distance, "soft_everywhere": True})
-    parameters = parameters.model_copy(update={"schedule": schedule, "contrast": contrast})
+    parameters = parameters.model_copy(update={"working_size": (64, 64), "schedule": schedule, "contrast": contrast})
     fabric = launch("32-true")
-    task = Dtft(fabric, Architecture((64, 64), SPEC, SPEC, 16, 1, 1), parameters, "site1")
+    task = Dtft(fabric, Architecture.of(parameters), parameters, "site1")
     rows = []
     for step in range(STEPS):
         losses = task.step(batch(step, fabric.global_rank, fabric.world_size), 1.0)

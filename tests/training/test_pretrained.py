@@ -4,35 +4,18 @@ from safetensors.torch import save_file
 
 from ddlivm.detector.architecture import Architecture
 from ddlivm.errors import InputError
-from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder
 from ddlivm.training.devices import launch
 from ddlivm.training.dtft import Dtft
 from ddlivm.training.dtft_stage import train_encoders
-from tests.training.plants import tiny_parameters
-
-START: dict[str, object] = {
-    "weights": None,
-    "allowed_differences": [],
-    "gradient_checkpointing": True,
-    "antialias": False,
-}
-INFRARED = InfmaeEncoder.model_validate(
-    START | {"kind": "infmae", "dims": [4, 6, 8], "depths": [0, 0, 1], "heads": 2, "grid": 2}
-)
-VISIBLE = Dinov2Encoder.model_validate(
-    START
-    | {"kind": "dinov2", "dim": 8, "depth": 1, "heads": 2, "registers": 0, "grid": 3}
-    | {"taps": None, "norm_taps": True, "summed": False, "compact": False}
-)
+from tests.training.plants import DINOV2, INFMAE, tiny_transformers
 
 
 def parameters(**weights):
-    section, _ = tiny_parameters()
     encoders = {
-        "infrared_encoder": INFRARED.model_copy(update={"weights": weights.get("infrared")}),
-        "visible_encoder": VISIBLE.model_copy(update={"weights": weights.get("visible")}),
+        "infrared_encoder": INFMAE.model_copy(update={"weights": weights.get("infrared")}),
+        "visible_encoder": DINOV2.model_copy(update={"weights": weights.get("visible")}),
     }
-    return section.model_copy(update=encoders)
+    return tiny_transformers().model_copy(update=encoders)
 
 
 def test_training_starts_from_the_weights_given(tmp_path):

@@ -11,17 +11,14 @@ from components.stage import main
 from ddlivm.files import read_json, read_yaml
 from tests.imports import ROOT
 from tests.training.plain_stage import STAGE, work
-from tests.training.plants import tiny_parameters
+from tests.training.plants import tiny_transformers
 
 
 def words(plants, folder, out, batch_size):
     """Return the stage's arguments, for encoders without batch normalisation and one batch an epoch."""
-    dtft, _ = tiny_parameters()
-    encoder = dtft.infrared_encoder.model_copy(update={"kind": "pyramid"})
+    dtft = tiny_transformers()
     tiles = dtft.tiles.model_copy(update={"sizes": [(64, 64)], "per_epoch": 4})
-    section = dtft.model_copy(
-        update={"infrared_encoder": encoder, "visible_encoder": encoder, "tiles": tiles, "batch_size": batch_size}
-    )
+    section = dtft.model_copy(update={"tiles": tiles, "batch_size": batch_size})
     content = read_yaml(ROOT / "params.yaml")
     content["profiles"]["demo"]["dtft_training"] = section.model_dump(mode="json")
     path = folder / f"{out}.yaml"
