@@ -72,7 +72,9 @@ def load_parameters(path: Path) -> Parameters:
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """Return `base` with `overlay`'s leaves laid over it; lists are replaced whole."""
+    """Return `base` with `overlay`'s leaves laid over it; lists are replaced whole, and so is what changes its kind."""
+    if overlay.get("kind", base.get("kind")) != base.get("kind"):
+        return overlay
     merged = dict(base)
     for key, value in overlay.items():
         below = merged.get(key)

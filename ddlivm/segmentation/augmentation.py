@@ -2,23 +2,24 @@
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from ddlivm.segmentation.images import standardise
-
-Field = npt.NDArray[np.float32]
+from ddlivm.segmentation.images import Field
 
 
 def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) -> tuple[Field, Field]:
     """Change one training image and its mask.
 
     Args:
-        image: (h, w, 3) float32, standardised.
+        image: (h, w, 3) float32 in 0 to 255.
         mask: (h, w) float32 in [0, 1].
         infrared: whether it is infrared; panels may then be colder than the ground, or warmer.
         rng: of the draws.
+
+    Returns:
+        Both, of the same sizes and ranges.
     """
-    image, mask = _move(image, mask, rng)
+    mean, deviation = np.float32(image.mean()), np.float32(max(float(image.std()), 1.0))
+    image, mask = _move((image - mean) / deviation, mask, rng)
     if infrared:
         if rng.random() < 0.05:
             image = -image
@@ -39,7 +40,7 @@ def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) ->
     grain = rng.standard_normal((height // period + 1, width // period + 1)).astype(np.float32)
     grown = np.asarray(cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR))
     image = image + np.float32(0.5 * rng.random() ** 2) * grown[..., None]
-    return standardise(image.astype(np.float32)), mask
+    return np.clip(image * deviation + mean, 0, 255).astype(np.float32), mask
 
 
 def _move(image: Field, mask: Field, rng: np.random.Generator) -> tuple[Field, Field]:

@@ -1,8 +1,13 @@
 """A small U-Net: the demo's segmenter, light enough for a laptop."""
 
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ddlivm.segmentation.images import standardise
+from ddlivm.segmentation.network import Decoded, Network
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -13,15 +18,19 @@ def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     )
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """An encoder at strides 2, 4, 8 and 16, and a decoder back to stride 2, whose logits are then enlarged.
 
     Args:
         channels: of the four strides, multiples of 8.
     """
 
+    multiple: ClassVar[int] = 16
+    normalise = staticmethod(standardise)
+
     def __init__(self, channels: tuple[int, int, int, int]) -> None:
         super().__init__()
+        self.channels = channels
         widths = (3, *channels)
         self.encoder = nn.ModuleList(
             nn.Sequential(_block(widths[i], widths[i + 1], stride=2), _block(widths[i + 1], widths[i + 1]))
@@ -30,8 +39,13 @@ class UNet(nn.Module):
         self.decoder = nn.ModuleList(_block(channels[i] + channels[i - 1], channels[i - 1]) for i in (3, 2, 1))
         self.head = nn.Conv2d(channels[0], 1, 1)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return panel logits (B, 1, H, W) for a standardised image (B, 3, H, W); sides are multiples of 16."""
+    @property
+    def description(self) -> dict[str, Any]:
+        """Its kind and channels."""
+        return {"kind": "unet", "channels": list(self.channels)}
+
+    def decode(self, image: Tensor) -> Decoded:
+        """Return the logits alone, for a standardised image (B, 3, H, W); sides are multiples of 16."""
         levels = []
         x = image
         for stage in self.encoder:
@@ -39,4 +53,4 @@ class UNet(nn.Module):
             levels.append(x)
         for stage, skip in zip(self.decoder, levels[-2::-1], strict=True):
             x = stage(torch.cat([F.interpolate(x, scale_factor=2.0), skip], dim=1))
-        return F.interpolate(self.head(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return Decoded(F.interpolate(self.head(x), scale_factor=2.0, mode="bilinear", align_corners=False))

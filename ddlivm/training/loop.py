@@ -9,9 +9,9 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from ddlivm import checkpoints
 from ddlivm.errors import InputError
 from ddlivm.parameters.dtft_training import Schedule
-from ddlivm.training import checkpoint
 from ddlivm.training.optimisation import Optimiser, rate_factor
 
 PROGRESS_SECONDS = 10.0
@@ -86,11 +86,11 @@ def train(task: Task[Same], batches: Epochs[Same], epochs: int, schedule: Schedu
             progress.show(done, {name: value / steps for name, value in sums.items()})
         history.append({"epoch": epoch} | {name: round(float(value) / steps, 5) for name, value in sums.items()})
         task.epoch_done(epoch)
-        checkpoint.save(path, _state(task, history))
+        checkpoints.save(path, _state(task, history))
     return history
 
 
-def _state(task: Task[Same], history: History) -> checkpoint.State:
+def _state(task: Task[Same], history: History) -> checkpoints.State:
     return {
         "history": history,
         "modules": {name: module.state_dict() for name, module in task.modules.items()},
@@ -99,7 +99,7 @@ def _state(task: Task[Same], history: History) -> checkpoint.State:
 
 
 def _resume(task: Task[Same], path: Path) -> History:
-    state = checkpoint.load(path)
+    state = checkpoints.load(path)
     if state is None:
         return []
     try:

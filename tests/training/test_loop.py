@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from ddlivm import checkpoints
 from ddlivm.errors import InputError
 from ddlivm.parameters.dtft_training import Schedule
-from ddlivm.training import checkpoint
 from ddlivm.training.loop import train
 from ddlivm.training.optimisation import Optimiser
 
@@ -70,7 +70,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, fails_at):
 def test_a_failed_step_keeps_the_last_epoch(tmp_path):
     with pytest.raises(InputError):
         run(Line(8, InputError), tmp_path)
-    kept = checkpoint.load(tmp_path / "checkpoint.pt")
+    kept = checkpoints.load(tmp_path / "checkpoint.pt")
     assert kept is not None
     assert len(kept["history"]) == 2
 
@@ -82,23 +82,23 @@ def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"checkpoint\.pt: is a damaged checkpoint"):
         run(Line(), tmp_path)
-    checkpoint.save(path, {"history": [], "modules": {"layer": {"weight": torch.zeros(1)}}, "optimisers": {}})
+    checkpoints.save(path, {"history": [], "modules": {"layer": {"weight": torch.zeros(1)}}, "optimisers": {}})
     with pytest.raises(InputError, match="of another model"):
         run(Line(), tmp_path)
     torch.save(Line, path)
     with pytest.raises(InputError, match="damaged checkpoint"):
-        checkpoint.load(path)
+        checkpoints.load(path)
 
 
 def test_a_folder_that_cannot_be_written_keeps_the_last(tmp_path, monkeypatch):
     path = tmp_path / "checkpoint.pt"
-    checkpoint.save(path, {"epoch": 1})
+    checkpoints.save(path, {"epoch": 1})
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(InputError, match="the last one is kept"):
-        checkpoint.save(path, {"epoch": 2})
-    assert checkpoint.load(path) == {"epoch": 1}
+        checkpoints.save(path, {"epoch": 2})
+    assert checkpoints.load(path) == {"epoch": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["checkpoint.pt"]

@@ -1,30 +1,14 @@
 """BiRefNet's decoder: from coarse to fine, with the image itself given back at every stride."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ddlivm.segmentation.birefnet.deformable import INNER, DecoderBlock
+from ddlivm.segmentation.network import Decoded
 
 GATE = 16
 """Channels of a gradient gate."""
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """What the decoder gives.
-
-    Attributes:
-        logits: (B, 1, H, W), the answer.
-        sides: (B, 1, h, w) logits at strides 32, 16 and 8; empty unless training.
-        gradients: (B, 1, h, w) logits of where the image changes along the panels' edges, at the same strides.
-    """
-
-    logits: Tensor
-    sides: tuple[Tensor, ...] = ()
-    gradients: tuple[Tensor, ...] = ()
 
 
 class Decoder(nn.Module):

@@ -1,38 +1,48 @@
 """The whole network: both scales through the backbone, context, decoder."""
 
+from dataclasses import asdict
+from typing import Any, ClassVar
+
 import torch
 from torch import Tensor, nn
 
-from ddlivm.segmentation.birefnet.decoder import Decoded, Decoder, resize
+from ddlivm.segmentation.birefnet.decoder import Decoder, resize
 from ddlivm.segmentation.birefnet.deformable import DecoderBlock
 from ddlivm.segmentation.birefnet.sizes import Size
 from ddlivm.segmentation.birefnet.swin import Swin
+from ddlivm.segmentation.images import imagenet
+from ddlivm.segmentation.network import Decoded, Network
 
-MULTIPLE = 32
-"""Sides of the input are multiples of the coarsest stride."""
 
-
-class BiRefNet(nn.Module):
+class BiRefNet(Network):
     """Bilateral reference network with a Swin backbone; parameters and their names are the public files'.
 
     Args:
         size: the backbone's.
     """
 
+    multiple: ClassVar[int] = 32
+    normalise = staticmethod(imagenet)
+
     def __init__(self, size: Size) -> None:
         super().__init__()
+        self.size = size
         # Each map has both scales' channels.
         finest, fine, coarse, coarsest = (2 * channels for channels in size.channels)
         self.bb = Swin(size)
         self.squeeze_module = nn.Sequential(DecoderBlock(finest + fine + coarse + coarsest, coarsest))
         self.decoder = Decoder((finest, fine, coarse, coarsest))
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return panel logits (B, 1, H, W) of a normalised image (B, 3, H, W), sides multiples of 32."""
-        return self.decode(image).logits
+    @property
+    def description(self) -> dict[str, Any]:
+        """Its kind and its backbone's size."""
+        return {"kind": "birefnet", **asdict(self.size)}
 
     def decode(self, image: Tensor) -> Decoded:
-        """Return the logits, and in training mode the side maps and gradients that are supervised too."""
+        """Return the logits, and in training mode the side maps and gradients, of an image (B, 3, H, W).
+
+        Sides are multiples of 32, the coarsest stride.
+        """
         return self.decoder(image, self._encode(image))
 
     def _encode(self, image: Tensor) -> list[Tensor]:

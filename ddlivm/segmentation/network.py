@@ -1,0 +1,52 @@
+"""What every segmenter's network is."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a network gives.
+
+    Attributes:
+        logits: (B, 1, H, W), the answer.
+        sides: (B, 1, h, w) logits of coarser answers that are supervised too; empty unless training.
+        gradients: (B, 1, h, w) logits of where the image changes inside the panels, one for each side map.
+    """
+
+    logits: Tensor
+    sides: tuple[Tensor, ...] = ()
+    gradients: tuple[Tensor, ...] = ()
+
+
+class Network(nn.Module, ABC):
+    """A network from images to panel logits.
+
+    Attributes:
+        multiple: sides of its input are multiples of it.
+    """
+
+    multiple: ClassVar[int]
+
+    @property
+    @abstractmethod
+    def description(self) -> dict[str, Any]:
+        """What it is built from again: `kind`, a key of `NETWORKS`, and its sizes; goes to JSON."""
+
+    @staticmethod
+    @abstractmethod
+    def normalise(image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return (h, w, 3) float32 as the network wants it, of an image whose grey levels are 0 to 255."""
+
+    @abstractmethod
+    def decode(self, image: Tensor) -> Decoded:
+        """Return all that is supervised, for a normalised image (B, 3, H, W)."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return panel logits (B, 1, H, W) for a normalised image (B, 3, H, W)."""
+        return self.decode(image).logits
