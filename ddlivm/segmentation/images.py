@@ -10,6 +10,9 @@ Field = npt.NDArray[np.float32]
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 IMAGENET_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
+FLAT = np.float32(0.05)
+"""An infrared image of a smaller range, °C or grey levels, is flat: no camera tells such differences from noise."""
+
 
 def stretch(image: Image, size: tuple[int, int]) -> Field:
     """Resize a raw image, and bring its values to grey levels.
@@ -31,7 +34,7 @@ def stretch(image: Image, size: tuple[int, int]) -> Field:
     if resized.ndim == 3:
         return resized
     low, high = (np.float32(level) for level in np.percentile(resized, [1, 99]))
-    levels = np.clip((resized - low) / max(high - low, np.float32(1e-6)), 0, 1) * np.float32(255)
+    levels = np.clip((resized - low) / max(high - low, FLAT), 0, 1) * np.float32(255)
     return np.repeat(levels[..., None], 3, axis=2)
 
 
@@ -39,12 +42,12 @@ def standardise(image: Field) -> Field:
     """Take the mean off and divide by the deviation, over all pixels and channels; colours stay what they are.
 
     Args:
-        image: (h, w, 3) float32.
+        image: (h, w, 3) float32 in 0 to 255.
 
     Returns:
         The same of zero mean and unit deviation, clipped to ±3.
     """
-    deviation = max(float(image.std()), 1e-3)
+    deviation = max(float(image.std()), 1.0)  # less than a grey level is rounding
     return np.clip((image - image.mean()) / deviation, -3, 3).astype(np.float32)
 
 
