@@ -21,7 +21,7 @@ def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) ->
     mean, deviation = np.float32(image.mean()), np.float32(max(float(image.std()), 1.0))
     image, mask = _move((image - mean) / deviation, mask, rng)
     if infrared:
-        if rng.random() < 0.05:
+        if rng.random() < 0.1:
             image = -image
     else:
         balance = np.exp(rng.normal(0, 0.25, 3)).astype(np.float32)
@@ -33,13 +33,14 @@ def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) ->
     height, width = mask.shape
     light = cv2.resize(rng.standard_normal((3, 4)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     image = image + np.float32(0.35 * rng.random()) * np.asarray(light)[..., None]
-    if rng.random() < 0.4:
+    # In infrared, grain is what tells ground from panels: little is added and little is blurred.
+    if rng.random() < (0.15 if infrared else 0.4):
         image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.6))))
     # Grass, gravel and sand differ between plants more than panels do: coarse grain of a random size over all.
     period = int(rng.integers(1, 6))
     grain = rng.standard_normal((height // period + 1, width // period + 1)).astype(np.float32)
     grown = np.asarray(cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR))
-    image = image + np.float32(0.5 * rng.random() ** 2) * grown[..., None]
+    image = image + np.float32((0.1 if infrared else 0.5) * rng.random() ** 2) * grown[..., None]
     return np.clip(image * deviation + mean, 0, 255).astype(np.float32), mask
 
 
@@ -47,7 +48,7 @@ def _move(image: Field, mask: Field, rng: np.random.Generator) -> tuple[Field, F
     """Turn, scale, shift and mirror both alike."""
     height, width = mask.shape
     angle = float(rng.normal(0, 12)) + (90.0 if rng.random() < 0.15 else 0.0)
-    scale = float(np.exp(rng.uniform(-0.25, 0.6)))
+    scale = float(np.exp(rng.uniform(-0.5, 0.5)))
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
     matrix[:, 2] += rng.uniform(-0.15, 0.15, 2) * np.array([width, height])
     if rng.random() < 0.5:

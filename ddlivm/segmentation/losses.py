@@ -21,11 +21,12 @@ def supervised_loss(decoded: Decoded, images: Tensor, target: Tensor, weights: W
     """Return Eq. 1 of the answer and of each side map, plus BiRefNet's gradient supervision where there are any.
 
     Args:
-        decoded: of the images; side maps are enlarged to the target's size.
+        decoded: of the images; side maps are enlarged to the answer's size, the target is shrunk to it.
         images: (B, 3, H, W), normalised.
         target: (B, 1, H, W) in [0, 1].
         weights: α.
     """
+    target = F.interpolate(target, size=tuple(decoded.logits.shape[-2:]), mode="area")
     sides = [_enlarge(side, target) for side in decoded.sides]
     loss = sum(
         (background_removal_loss(logits.float(), target, weights) for logits in (*sides, decoded.logits)),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Decoded:
     """What a network gives.
 
     Attributes:
-        logits: (B, 1, H, W), the answer.
+        logits: (B, 1, h, w), the answer, at the image's size or a simple fraction of it.
         sides: (B, 1, h, w) logits of coarser answers that are supervised too; empty unless training.
         gradients: (B, 1, h, w) logits of where the image changes inside the panels, one for each side map.
     """
@@ -49,4 +50,7 @@ class Network(nn.Module, ABC):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return panel logits (B, 1, H, W) for a normalised image (B, 3, H, W)."""
-        return self.decode(image).logits
+        logits, size = self.decode(image).logits, image.shape[-2:]
+        if logits.shape[-2:] == size:
+            return logits
+        return F.interpolate(logits, size=tuple(size), mode="bilinear", align_corners=False)

@@ -1,6 +1,7 @@
 """Fine-tune a segmenter's network (4.1.2): AdamW on Eq. 1, resumable to the bit, the best epoch kept."""
 
 import copy
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from ddlivm.segmentation.segmenter import precision
 PROGRESS_SECONDS = 10.0
 """Time between two progress lines."""
 RISE = 0.15
-"""Share of the steps in which the learning rate rises to its peak."""
+"""Share of the training in which the learning rate rises to its peak."""
 
 History = list[dict[str, Any]]
 
@@ -58,20 +59,19 @@ def fine_tune(
     """
     steps = -(-len(training) // parameters.batch_size)
     optimiser = torch.optim.AdamW(network.parameters(), lr=parameters.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, parameters.learning_rate, total_steps=steps * parameters.epochs, pct_start=RISE
-    )
     path = work / "checkpoint.pt"
-    history, best = _resume(path, network, optimiser, schedule, name)
+    history, best = _resume(path, network, optimiser, name)
     progress = _Progress(name, parameters.epochs, len(history))
     for epoch in range(len(history) + 1, parameters.epochs + 1):
         torch.manual_seed(parameters.seed * 100_003 + epoch)
         rng = np.random.default_rng([parameters.seed, epoch])
         network.train()
         losses: list[float] = []
-        for chosen in batches(training.groups, steps, parameters.batch_size, rng):
+        for step, chosen in enumerate(batches(training.groups, steps, parameters.batch_size, rng)):
+            share = rate_factor((epoch - 1 + (step + 0.5) / steps) / parameters.epochs)
+            for group in optimiser.param_groups:
+                group["lr"] = parameters.learning_rate * share
             losses.append(_step(network, optimiser, training, chosen, parameters, rng))
-            schedule.step()
             if not np.isfinite(losses[-1]):
                 raise InputError(f"{name}: the loss is {losses[-1]} in epoch {epoch}; lower learning_rate")
             progress.show(epoch - 1 + len(losses) / steps, float(np.mean(losses)))
@@ -86,12 +86,18 @@ def fine_tune(
                 "network": network.state_dict(),
                 "best": best,
                 "optimiser": optimiser.state_dict(),
-                "schedule": schedule.state_dict(),
             },
         )
     network.load_state_dict(best)
     network.eval()
     return history
+
+
+def rate_factor(done: float) -> float:
+    """Return the learning rate's share of its peak when a share of the training is done: it rises, then falls to 0."""
+    if done < RISE:
+        return done / RISE
+    return (1 + math.cos(math.pi * (done - RISE) / (1 - RISE))) / 2
 
 
 def batches(
@@ -174,7 +180,6 @@ def _resume(
     path: Path,
     network: Network,
     optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
     name: str,
 ) -> tuple[History, dict[str, Any]]:
     state = checkpoints.load(path)
@@ -183,7 +188,6 @@ def _resume(
     try:
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
         history, best = state["history"], state["best"]
     except (KeyError, RuntimeError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
