@@ -109,12 +109,13 @@ def load_segmenter(folder: Path) -> Segmenter:
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:160]
         raise InputError(f"{path}: cannot be loaded as this segmenter's weights ({reason}); train it again") from error
-    return Segmenter(network.to(best_device(), memory_format=torch.channels_last), (width, height))
+    return Segmenter(placed(network), (width, height))
 
 
-def best_device() -> torch.device:
-    """Return the GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+def placed(network: Network) -> Network:
+    """Return the network on the GPU where there is one, in the memory format that convolutions are fastest in."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return network.to(device).to(memory_format=torch.channels_last)
 
 
 def precision(device: torch.device) -> torch.autocast:

@@ -14,7 +14,7 @@ from ddlivm.segmentation.birefnet import SIZES, BiRefNet
 from ddlivm.segmentation.examples import load_examples
 from ddlivm.segmentation.initial import load_initial_weights
 from ddlivm.segmentation.network import Network
-from ddlivm.segmentation.segmenter import Segmenter, best_device
+from ddlivm.segmentation.segmenter import Segmenter, placed
 from ddlivm.segmentation.training import fine_tune
 from ddlivm.segmentation.unet import UNet
 
@@ -69,4 +69,4 @@ def build_network(parameters: BackgroundRemoval, name: str) -> Network:
             print(f"{name}: fresh weights; give segmenter.weights to fine-tune a public file", file=sys.stderr)
     else:
         network = UNet(chosen.channels)
-    return network.to(best_device(), memory_format=torch.channels_last)
+    return placed(network)

@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -87,7 +88,7 @@ def test_a_store_on_disk_holds_the_same(data: Path, tmp_path: Path):
     np.testing.assert_array_equal(chosen.image(0), held.image(0))
 
 
-def without_outlines(data: Path, folder: Path) -> tuple[Path, dict[str, object], list[dict[str, object]]]:
+def without_outlines(data: Path, folder: Path) -> tuple[Path, dict[str, Any], list[dict[str, Any]]]:
     """Copy the data without its outlines, and return the outlines."""
     copied = shutil.copytree(data, folder)
     content = read_json(copied / "site1" / "annotations.json")

@@ -129,4 +129,5 @@ def test_gradients_are_supervised_by_the_images_change_inside_the_side_map():
     with_gradients = supervised_loss(Decoded(answer, (side,), (gradient,)), images, target, (0, 0, 0))
     assert with_gradients.item() == pytest.approx(expected, abs=1e-5)
     with_gradients.backward()
+    assert side.grad is not None
     assert not side.grad.any()  # the label is given, not learnt

@@ -4,17 +4,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ddlivm.segmentation.images import Field, Image
 from ddlivm.segmentation.tiling import tiled
 
 REACH = 4
 
 
-def local_mean(image: np.ndarray) -> np.ndarray:
+def local_mean(image: Image) -> Field:
     """A network that sees `REACH` pixels far."""
     return np.asarray(cv2.blur(image, (2 * REACH + 1, 2 * REACH + 1), borderType=cv2.BORDER_REFLECT_101), np.float32)
 
 
-def picture(height: int, width: int) -> np.ndarray:
+def picture(height: int, width: int) -> Field:
     return np.random.default_rng(0).uniform(0, 1, (height, width)).astype(np.float32)
 
 
@@ -22,7 +23,8 @@ def picture(height: int, width: int) -> np.ndarray:
 @given(st.integers(20, 150), st.integers(20, 150), st.integers(1, 15))
 def test_what_looks_at_single_pixels_is_the_same_in_tiles(height: int, width: int, overlap: int):
     image = picture(height, width)
-    np.testing.assert_allclose(tiled(lambda tile: tile**2, image, (40, 32), overlap), image**2, atol=1e-6)
+    found = tiled(lambda tile: np.square(tile, dtype=np.float32), image, (40, 32), overlap)
+    np.testing.assert_allclose(found, np.square(image), atol=1e-6)
 
 
 def test_only_beside_the_seams_a_local_network_sees_less_than_in_one_look():
@@ -49,7 +51,7 @@ def test_a_tiles_edge_says_little():
 def test_tiles_have_one_size_and_cover_everything():
     sizes = set()
 
-    def ones(tile: np.ndarray) -> np.ndarray:
+    def ones(tile: Image) -> Field:
         sizes.add(tile.shape)
         return np.ones(tile.shape[:2], np.float32)
 
@@ -60,6 +62,11 @@ def test_tiles_have_one_size_and_cover_everything():
 @pytest.mark.parametrize("shape", [(96, 128), (50, 60), (1, 1)])
 def test_an_image_no_larger_than_a_tile_is_one_look(shape: tuple[int, int]):
     image, looks = picture(*shape), []
-    found = tiled(lambda tile: looks.append(tile.shape) or local_mean(tile), image, (128, 96), 16)
+
+    def look(tile: Image) -> Field:
+        looks.append(tile.shape)
+        return local_mean(tile)
+
+    found = tiled(look, image, (128, 96), 16)
     assert looks == [shape]
     np.testing.assert_allclose(found, local_mean(image), atol=1e-6)

@@ -128,7 +128,7 @@ def test_every_part_of_a_birefnet_is_fine_tuned(tmp_path: Path):
 
 def test_a_loss_that_is_no_number_is_one_line(tmp_path: Path):
     made = network()
-    torch.nn.init.constant_(made.head[0].bias, torch.nan)
+    torch.nn.init.constant_(made.get_parameter("head.0.bias"), torch.nan)
     with pytest.raises(InputError, match="stage: the loss is nan in epoch 1; lower learning_rate"):
         train(made, tmp_path)
 

@@ -19,8 +19,9 @@ def test_without_offsets_it_is_a_plain_convolution():
 def test_offsets_move_every_tap_rows_first():
     convolution, x = fresh(3)
     with torch.no_grad():
-        convolution.offset_conv.bias[0::2] = 1.0  # down
-        convolution.offset_conv.bias[1::2] = -2.0  # left
+        bias = convolution.get_parameter("offset_conv.bias")
+        bias[0::2] = 1.0  # down
+        bias[1::2] = -2.0  # left
     plain = F.conv2d(x, convolution.regular_conv.weight, padding=1)
     torch.testing.assert_close(convolution(x)[:, :, 1:-2, 3:-1], plain[:, :, 2:-1, 1:-3])
 
@@ -29,7 +30,7 @@ def test_the_modulation_weighs_between_none_and_twice():
     convolution, x = fresh(3)
     plain = F.conv2d(x, convolution.regular_conv.weight, padding=1)
     for bias, weight in ((-30.0, 0.0), (0.0, 1.0), (30.0, 2.0)):
-        torch.nn.init.constant_(convolution.modulator_conv.bias, bias)
+        torch.nn.init.constant_(convolution.get_parameter("modulator_conv.bias"), bias)
         torch.testing.assert_close(convolution(x), weight * plain)
 
 

@@ -76,13 +76,14 @@ def test_training_gives_side_maps_and_gradients_and_inference_does_not():
 def test_the_gates_let_through_what_they_say():
     torch.manual_seed(0)
     network, image = BiRefNet(SIZES["tiny"]).eval(), torch.randn(1, 3, 64, 64)
+    gate = network.decoder.get_parameter("gdt_convs_attn_2.0.bias")
     with torch.inference_mode():
-        torch.nn.init.constant_(network.decoder.get_submodule("gdt_convs_attn_2")[0].bias, -50.0)
+        torch.nn.init.constant_(gate, -50.0)
         closed = network(image)
         # With the last gate shut, what the block behind it says makes no difference.
-        torch.nn.init.normal_(network.decoder.get_submodule("decoder_block2").conv_out.weight)
+        torch.nn.init.normal_(network.decoder.get_parameter("decoder_block2.conv_out.weight"))
         torch.testing.assert_close(network(image), closed, atol=1e-4, rtol=0)
-        torch.nn.init.constant_(network.decoder.get_submodule("gdt_convs_attn_2")[0].bias, 50.0)
+        torch.nn.init.constant_(gate, 50.0)
         assert (network(image) - closed).abs().max() > 0.01
 
 
