@@ -33,7 +33,7 @@ METRES_PER_DEGREE = 111_320.0
 FOOTPRINT = 40.0
 """Metres along the longer side of a picture."""
 MODALITIES = ("visible", "infrared")
-FINE_TUNING = {"epochs": 12, "batch_size": 4, "images_at_once": 4, "learning_rate": 1e-3}
+FINE_TUNING = {"epochs": 30, "batch_size": 4, "images_at_once": 4, "learning_rate": 2e-3}
 """What differs from the stage's own training."""
 
 
@@ -57,14 +57,16 @@ def read_places(folder: Path) -> list[Place]:
     places = []
     with (folder / "index.csv").open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            name, latitude, longitude = f"DJI_{row['id']}", float(row["lat"]), float(row["lon"])
+            name = f"DJI_{row['id']}"
             visible = read_visible(folder / "V-images" / f"{name}_V.JPG")
             images: dict[str, Image] = {
                 "visible": visible,
                 "infrared": read_infrared(folder / "T-images" / f"{name}_T.JPG").values,
             }
             mask = read_panel_mask(folder / "draft_panel_masks" / f"{name}.png", (visible.shape[1], visible.shape[0]))
-            metres = METRES_PER_DEGREE * np.array([longitude * np.cos(np.radians(latitude)), latitude])
+            # One cosine for all: a plant is small, and a place's own would turn its latitude into metres to the east.
+            east = float(row["lon"]) * np.cos(np.radians(round(float(row["lat"]), 1)))
+            metres = METRES_PER_DEGREE * np.array([east, float(row["lat"])])
             places.append(Place(images, mask > 0.5, metres))
     return sorted((place for place in places if place.mask.any()), key=lambda place: place.metres[0])
 

@@ -75,7 +75,7 @@ def fine_tune(
             if not np.isfinite(losses[-1]):
                 raise InputError(f"{name}: the loss is {losses[-1]} in epoch {epoch}; lower learning_rate")
             progress.show(epoch - 1 + len(losses) / steps, float(np.mean(losses)))
-        iou = float(np.mean(ious(network, validation)))
+        iou = round(float(np.mean(ious(network, validation))), 6)
         if not history or iou > max(row["validation_iou"] for row in history):
             best = copy.deepcopy(network.state_dict())
         history.append({"epoch": epoch, "loss": round(float(np.mean(losses)), 6), "validation_iou": iou})
