@@ -134,7 +134,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     dataset = DataSet.load(arguments.data)
     folders = sorted(path for path in (arguments.build / "segmenter").iterdir() if path.is_dir())
-    print(f"{'fold':<8}{'pictures':<48}{'number':>7}{'mean IoU':>10}{'worst':>8}")
+    print(f"{'fold':<8}{'pictures':<48}{'number':>7}{'mean IoU':>10}{'median':>8}{'worst':>8}")
     for folder in folders:
         for modality in MODALITIES if folder.name != ALL else ():
             scores = simulated_ious(load_segmenter(folder), dataset.site(folder.name), modality)
@@ -159,7 +159,10 @@ def main() -> None:
 
 
 def row(fold: str, pictures: str, scores: list[float]) -> None:
-    print(f"{fold:<8}{pictures:<48}{len(scores):>7}{np.mean(scores):>10.3f}{min(scores):>8.3f}", flush=True)
+    print(
+        f"{fold:<8}{pictures:<48}{len(scores):>7}{np.mean(scores):>10.3f}{np.median(scores):>8.3f}{min(scores):>8.3f}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

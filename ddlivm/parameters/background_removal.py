@@ -1,8 +1,8 @@
 """Background removal's section (3.1)."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ddlivm.parameters.base import Section
 
@@ -50,7 +50,8 @@ class BackgroundRemoval(Section):
         loss_weights: α of SSIM, BCE and L1: `paper`, `birefnet_matting`, or three numbers.
         epochs: as many times as there are images, one is drawn; every site and modality is drawn equally often.
         batch_size: images in a step.
-        images_at_once: images in memory at once; a step adds up as many parts as its batch needs.
+        images_at_once: images in memory at once, a divisor of batch_size; a step adds up as many parts as it needs.
+            BiRefNet's batch normalisation wants two or more.
         learning_rate: AdamW's, at its peak.
         validation_share: source images set aside to choose the epoch by, 0 to 0.5.
         threads: of the CPU.
@@ -67,6 +68,14 @@ class BackgroundRemoval(Section):
     validation_share: float = Field(gt=0, le=0.5)
     threads: int = Field(ge=1)
     seed: int = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _parts_are_whole(self) -> Self:
+        if self.batch_size % self.images_at_once:
+            raise ValueError(f"images_at_once: {self.images_at_once} does not divide batch_size {self.batch_size}")
+        if self.segmenter.kind == "birefnet" and self.images_at_once < 2:
+            raise ValueError("images_at_once: BiRefNet's batch normalisation wants 2 or more")
+        return self
 
     @property
     def alphas(self) -> tuple[float, float, float]:

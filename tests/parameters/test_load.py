@@ -30,6 +30,8 @@ def test_the_profile_lies_over_the_sections(tmp_path, content, profile):
     [
         ({"head_selection": {"windw": 50}}, "head_selection.windw: is no known key"),
         ({"head_selection": {"window": 1}}, "head_selection.window: .* greater than or equal to 4"),
+        ({"background_removal": {"images_at_once": 3}}, "images_at_once: 3 does not divide batch_size 16"),
+        ({"background_removal": {"images_at_once": 1}}, "images_at_once: BiRefNet's batch normalisation wants 2"),
         ({"gate": {"sites": ["site99"]}}, "'site99' is no site; `sites` has site1"),
         ({"folds": ["site99"]}, "'site99' is no site"),
         ({"profiles": {"paper": {"head_selection": {"window": 1}}}}, "profiles.paper"),
@@ -56,3 +58,9 @@ def test_merge_lays_leaves_over_and_replaces_lists():
     base = {"a": {"b": 1, "c": [1, 2]}, "d": 3}
     assert merge(base, {"a": {"c": [4]}, "e": 5}) == {"a": {"b": 1, "c": [4]}, "d": 3, "e": 5}
     assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 3}
+
+
+def test_what_changes_its_kind_is_replaced_whole():
+    base = {"net": {"kind": "a", "width": 1}}
+    assert merge(base, {"net": {"kind": "b", "depth": 2}}) == {"net": {"kind": "b", "depth": 2}}
+    assert merge(base, {"net": {"kind": "a", "width": 3}}) == {"net": {"kind": "a", "width": 3}}
