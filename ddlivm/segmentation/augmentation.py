@@ -12,14 +12,15 @@ def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) ->
     Args:
         image: (h, w, 3) float32 in 0 to 255.
         mask: (h, w) float32 in [0, 1].
-        infrared: whether it is infrared; panels may then be colder than the ground, or warmer.
+        infrared: whether it is infrared, its channels alike; panels may be colder than the ground, or warmer.
         rng: of the draws.
 
     Returns:
         Both, of the same sizes and ranges.
     """
     mean, deviation = np.float32(image.mean()), np.float32(max(float(image.std()), 1.0))
-    image, mask = _move((image - mean) / deviation, mask, rng)
+    channels = image[..., :1] if infrared else image
+    image, mask = _move((channels - mean) / deviation, mask, rng)
     if infrared:
         if rng.random() < 0.1:
             image = -image
@@ -35,13 +36,14 @@ def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) ->
     image = image + np.float32(0.35 * rng.random()) * np.asarray(light)[..., None]
     # In infrared, grain is what tells ground from panels: little is added and little is blurred.
     if rng.random() < (0.15 if infrared else 0.4):
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.6))))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.6)))).reshape(image.shape)
     # Grass, gravel and sand differ between plants more than panels do: coarse grain of a random size over all.
     period = int(rng.integers(1, 6))
     grain = rng.standard_normal((height // period + 1, width // period + 1)).astype(np.float32)
     grown = np.asarray(cv2.resize(grain, (width, height), interpolation=cv2.INTER_LINEAR))
     image = image + np.float32((0.1 if infrared else 0.5) * rng.random() ** 2) * grown[..., None]
-    return np.clip(image * deviation + mean, 0, 255).astype(np.float32), mask
+    levels = np.clip(image * deviation + mean, 0, 255).astype(np.float32)
+    return np.repeat(levels, 3, axis=2) if infrared else levels, mask
 
 
 def _move(image: Field, mask: Field, rng: np.random.Generator) -> tuple[Field, Field]:
@@ -55,4 +57,4 @@ def _move(image: Field, mask: Field, rng: np.random.Generator) -> tuple[Field, F
         matrix[0] = -matrix[0] + np.array([0, 0, width])
     size, reflect = (width, height), cv2.BORDER_REFLECT_101
     moved, moved_mask = (cv2.warpAffine(field, matrix, size, borderMode=reflect) for field in (image, mask))
-    return np.asarray(moved, np.float32), np.asarray(moved_mask, np.float32)
+    return np.asarray(moved, np.float32).reshape(image.shape), np.asarray(moved_mask, np.float32)
