@@ -36,7 +36,8 @@ def vary(image: Field, mask: Field, infrared: bool, rng: np.random.Generator) ->
     image = image + np.float32(0.35 * rng.random()) * np.asarray(light)[..., None]
     # In infrared, grain is what tells ground from panels: little is added and little is blurred.
     if rng.random() < (0.15 if infrared else 0.4):
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.6)))).reshape(image.shape)
+        blurred = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.6)))
+        image = np.asarray(blurred, np.float32).reshape(image.shape)
     # Grass, gravel and sand differ between plants more than panels do: coarse grain of a random size over all.
     period = int(rng.integers(1, 6))
     grain = rng.standard_normal((height // period + 1, width // period + 1)).astype(np.float32)
