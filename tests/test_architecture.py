@@ -7,12 +7,13 @@ import pytest
 from components.readme import stage_names
 from tests.imports import ROOT, closure_of, imports_of, project_modules
 
-SHARED = {"ddlivm", "data", "parameters", "files", "errors"}
+SHARED = {"ddlivm", "data", "parameters", "files", "errors", "checkpoints"}
 ARROWS = {
     "data": set(),
     "parameters": set(),
     "files": set(),
     "errors": set(),
+    "checkpoints": set(),
     "simulation": set(),
     "segmentation": set(),
     "augmentation": set(),

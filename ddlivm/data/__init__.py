@@ -5,7 +5,7 @@ from ddlivm.data.dataset import DataSet, Labels, Pair, Site
 from ddlivm.data.detections import Detections
 from ddlivm.data.folds import ALL, Fold, resolve_fold
 from ddlivm.data.outlines import Outline, box_outlines, move
-from ddlivm.data.readers import Infrared, TemperatureScale, read_infrared, read_visible
+from ddlivm.data.readers import Infrared, TemperatureScale, read_infrared, read_panel_mask, read_visible
 from ddlivm.data.taxonomy import SHAPES, DefectType, Taxonomy, load_taxonomy
 from ddlivm.data.transforms import Box, PairAlignment, SiteAlignments, Transform
 
@@ -34,6 +34,7 @@ __all__ = [
     "load_taxonomy",
     "move",
     "read_infrared",
+    "read_panel_mask",
     "read_visible",
     "resolve_fold",
     "visible_size",

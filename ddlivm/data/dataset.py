@@ -17,6 +17,9 @@ from ddlivm.errors import InputError
 from ddlivm.files import read_json, read_yaml
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
+MODALITIES = ("infrared", "visible")
+PANEL = "panel"
+"""The category of annotations that box a panel instead of a defect."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Labels:
         defects: boxes in raw infrared pixels.
         ids: (n,) the COCO annotation ids, parallel to `defects`.
         polygons: per defect, the first polygon of its `segmentation` in raw infrared pixels, or None.
-        panels: modality (`infrared` or `visible`) to panel outlines in that modality's raw pixels.
+        panels: modality (`infrared` or `visible`) to panel outlines, or boxes, in that modality's raw pixels.
         size: (width, height) of the raw infrared image.
     """
 
@@ -123,6 +126,11 @@ class Site:
             return _parse_labels(content, path)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{path}: is not a COCO annotation file as expected ({error!r})") from error
+
+    def panel_masks(self, name: str) -> dict[str, Path]:
+        """Return a pair's panel masks by modality, `panels/<modality>/<name>.png`, where there are any."""
+        paths = {modality: self.folder / "panels" / modality / f"{name}.png" for modality in MODALITIES}
+        return {modality: path for modality, path in paths.items() if path.is_file()}
 
 
 @dataclass(frozen=True)
@@ -191,7 +199,10 @@ def _parse_site(entry: dict[str, Any], folder: Path) -> Site:
 def _parse_labels(content: dict[str, Any], path: Path) -> dict[str, Labels]:
     taxonomy = load_taxonomy()
     try:
-        class_of = {entry["id"]: taxonomy.index(entry["name"]) for entry in content["categories"]}
+        class_of = {
+            entry["id"]: None if entry["name"] == PANEL else taxonomy.index(entry["name"])
+            for entry in content["categories"]
+        }
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     by_image: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
@@ -201,7 +212,7 @@ def _parse_labels(content: dict[str, Any], path: Path) -> dict[str, Labels]:
         if annotation["category_id"] not in class_of:
             raise InputError(f"{path}: annotation {annotation['id']} has unknown category {annotation['category_id']}")
         by_image[annotation["image_id"]].append(annotation)
-    panels: dict[int, dict[str, tuple[Outline, ...]]] = {}
+    panels = _boxed_panels(content, class_of)
     for entry in content.get("panels", []):
         what = f"{path}: panels of image {entry['image_id']}"
         outlines = tuple(outline(polygon, what) for polygon in entry["polygons"])
@@ -212,14 +223,31 @@ def _parse_labels(content: dict[str, Any], path: Path) -> dict[str, Labels]:
     }
 
 
+def _boxed_panels(
+    content: dict[str, Any], class_of: dict[int, int | None]
+) -> dict[int, dict[str, tuple[Outline, ...]]]:
+    """Return the boxes of category `panel` by image and modality, infrared where an annotation names none."""
+    boxes: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    for entry in content["annotations"]:
+        if class_of[entry["category_id"]] is None:
+            boxes.setdefault((entry["image_id"], entry.get("modality", "infrared")), []).append(entry)
+    panels: dict[int, dict[str, tuple[Outline, ...]]] = {}
+    for (image, modality), entries in boxes.items():
+        rows = [{**entry, "category_id": 1} for entry in entries]
+        panels.setdefault(image, {})[modality] = box_outlines(Detections.from_coco(rows).boxes)
+    return panels
+
+
 def _image_labels(
     image: dict[str, Any],
     annotations: list[dict[str, Any]],
-    class_of: dict[int, int],
+    class_of: dict[int, int | None],
     panels: dict[int, dict[str, tuple[Outline, ...]]],
     path: Path,
 ) -> Labels:
-    rows = [{**entry, "category_id": class_of[entry["category_id"]] + 1} for entry in annotations]
+    classes = [(entry, class_of[entry["category_id"]]) for entry in annotations]
+    annotations = [entry for entry, known in classes if known is not None]
+    rows = [{**entry, "category_id": known + 1} for entry, known in classes if known is not None]
     return Labels(
         image_id=int(image["id"]),
         defects=Detections.from_coco(rows),

@@ -62,6 +62,26 @@ def read_visible(path: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(_decode(path, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
+def read_panel_mask(path: Path, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Read where panels are: any colour or grey above half is panel.
+
+    Args:
+        path: of the mask.
+        size: (width, height) of its raw image.
+
+    Returns:
+        (H, W) float32, 0 or 1.
+
+    Raises:
+        InputError: no image, damaged, or not of its image's size.
+    """
+    decoded = _decode(path, cv2.IMREAD_GRAYSCALE)
+    if decoded.shape != size[::-1]:
+        width, height = decoded.shape[::-1]
+        raise InputError(f"{path}: is {width}x{height}, its image is {size[0]}x{size[1]}; draw it at the image's size")
+    return np.asarray(decoded > 127, np.float32)
+
+
 def _decode(path: Path, flags: int) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     try:
         data = path.read_bytes()

@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from ddlivm.data.dataset import IMAGE_SUFFIXES, DataSet, Pair, Site
-from ddlivm.data.outlines import Outline, outline, segmentation_outline
+from ddlivm.data.dataset import IMAGE_SUFFIXES, MODALITIES, PANEL, DataSet, Pair, Site
+from ddlivm.data.outlines import outline, segmentation_outline
+from ddlivm.data.readers import read_panel_mask
 from ddlivm.data.taxonomy import load_taxonomy
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, sha256
 
 SLACK = 0.01
 """Pixels that rounding may put a box over the edge."""
-MODALITIES = ("infrared", "visible")
 
 
 @dataclass(frozen=True)
 class SiteCount:
-    """What a site holds: how many pairs, defects and panel outlines."""
+    """What a site holds: how many pairs, defects, and panel outlines, boxes and masks."""
 
     site: str
     name: str
@@ -56,6 +57,7 @@ def validate_data(folder: Path) -> Validation:
     for site in dataset.sites.values():
         sizes: dict[str, dict[str, tuple[int, int]]] = {}
         problems += _check_images(site, sizes)
+        problems += _check_panel_masks(site, sizes)
         found, count = _check_annotations(site, sizes)
         problems += found
         counts.append(count)
@@ -135,6 +137,22 @@ def _read(pair: Pair) -> tuple[dict[str, tuple[int, int]], list[str]]:
     return sizes, problems
 
 
+def _check_panel_masks(site: Site, sizes: dict[str, dict[str, tuple[int, int]]]) -> Iterator[str]:
+    """Yield what is wrong with a site's panel masks; a site need not have any."""
+    folder = site.folder / "panels"
+    for path in sorted(folder.rglob("*.*")) if folder.is_dir() else []:
+        modality = path.relative_to(folder).parts[0]
+        if modality not in MODALITIES or path.parent.parent != folder or path.suffix != ".png":
+            yield f"{path}: is no panel mask; expected panels/infrared/<id>.png or panels/visible/<id>.png"
+        elif path.stem not in sizes:
+            yield f"{path}: has no pair {path.stem!r}"
+        elif size := sizes[path.stem].get(modality):
+            try:
+                read_panel_mask(path, size)
+            except InputError as error:
+                yield str(error)
+
+
 def _check_annotations(site: Site, sizes: dict[str, dict[str, tuple[int, int]]]) -> tuple[list[str], SiteCount]:
     path = site.folder / "annotations.json"
     none = SiteCount(site.id, site.name, len(sizes), 0, 0)
@@ -145,8 +163,11 @@ def _check_annotations(site: Site, sizes: dict[str, dict[str, tuple[int, int]]])
         return [str(error)], none
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return [f"{path}: is not a COCO annotation file as expected ({error!r})"], none
-    outlines = sum(len(entry["polygons"]) for entry in content.get("panels", []))
-    return problems, SiteCount(site.id, site.name, len(sizes), len(content["annotations"]), outlines)
+    boxed = {entry["id"] for entry in content["categories"] if entry["name"] == PANEL}
+    boxes = sum(entry["category_id"] in boxed for entry in content["annotations"])
+    panels = boxes + sum(len(entry["polygons"]) for entry in content.get("panels", []))
+    panels += sum(len(site.panel_masks(name)) for name in sizes)
+    return problems, SiteCount(site.id, site.name, len(sizes), len(content["annotations"]) - boxes, panels)
 
 
 def _annotation_problems(
@@ -168,15 +189,19 @@ def _annotation_problems(
             yield f"{path}: image {image['id']} is {size[0]}x{size[1]}, its file is {actual[0]}x{actual[1]}"
     known = load_taxonomy().names
     categories = {entry["id"]: entry["name"] for entry in content["categories"]}
-    for name in sorted(set(categories.values()) - set(known)):
+    for name in sorted(set(categories.values()) - {*known, PANEL}):
         yield f"{path}: category {name!r} is no known defect type; the taxonomy has {', '.join(known)}"
     for entry in content["annotations"]:
-        yield from _label_problems(entry, images, categories, path)
+        yield from _label_problems(entry, images, categories, sizes, path)
     yield from _panel_problems(content.get("panels", []), images, sizes, path)
 
 
 def _label_problems(
-    entry: dict[str, Any], images: dict[int, dict[str, Any]], categories: dict[int, str], path: Path
+    entry: dict[str, Any],
+    images: dict[int, dict[str, Any]],
+    categories: dict[int, str],
+    sizes: dict[str, dict[str, tuple[int, int]]],
+    path: Path,
 ) -> Iterator[str]:
     what = f"{path}: annotation {entry['id']}"
     if entry["category_id"] not in categories:
@@ -185,20 +210,25 @@ def _label_problems(
         yield f"{what} names image {entry['image_id']}, not listed"
         return
     image = images[entry["image_id"]]
+    size = (int(image["width"]), int(image["height"]))
+    if categories.get(entry["category_id"]) == PANEL:
+        modality = entry.get("modality", "infrared")
+        if modality not in MODALITIES:
+            yield f"{what}: modality {modality!r}; expected one of {', '.join(MODALITIES)}"
+            return
+        size = sizes.get(Path(image["file_name"]).stem, {}).get(modality, size)
     x, y, width, height = (float(value) for value in entry["bbox"])
     if not (width > 0 and height > 0):
         yield f"{what} has an empty box {entry['bbox']}; bbox is [x, y, width, height]"
-    elif not (
-        x >= -SLACK and y >= -SLACK and x + width <= image["width"] + SLACK and y + height <= image["height"] + SLACK
-    ):
-        yield f"{what} has a box {entry['bbox']} outside its image of {image['width']}x{image['height']}"
+    elif not _inside(np.array([(x, y), (x + width, y + height)]), size):
+        yield f"{what} has a box {entry['bbox']} outside its image of {size[0]}x{size[1]}"
     try:
         polygon = segmentation_outline(entry.get("segmentation"), what)
     except InputError as error:
         yield str(error)
     else:
-        if polygon is not None and not _inside(polygon, (image["width"], image["height"])):
-            yield f"{what} has an outline outside its image of {image['width']}x{image['height']}"
+        if polygon is not None and not _inside(polygon, size):
+            yield f"{what} has an outline outside its image of {size[0]}x{size[1]}"
 
 
 def _panel_problems(
@@ -226,5 +256,5 @@ def _panel_problems(
                     yield f"{what}: an outline leaves the {entry['modality']} image of {size[0]}x{size[1]}"
 
 
-def _inside(polygon: Outline, size: tuple[int, int]) -> bool:
-    return bool((polygon >= -SLACK).all() and (polygon <= np.add(size, SLACK)).all())
+def _inside(points: npt.NDArray[np.floating], size: tuple[int, int]) -> bool:
+    return bool((points >= -SLACK).all() and (points <= np.add(size, SLACK)).all())

@@ -1,4 +1,4 @@
-"""The loss of background removal (Eq. 1)."""
+"""The loss of background removal (Eq. 1), and what BiRefNet's decoder is supervised by beside it."""
 
 from functools import lru_cache
 
@@ -6,12 +6,54 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ddlivm.segmentation.network import Decoded
+
 WINDOW = 11
 SIGMA = 1.5
 """SSIM's Gaussian window, as in BiRefNet."""
+LAPLACIAN = 5
+"""Side of the kernel that shows where an image changes."""
+
+Weights = tuple[float, float, float]
 
 
-def background_removal_loss(logits: Tensor, target: Tensor, weights: tuple[float, float, float]) -> Tensor:
+def supervised_loss(decoded: Decoded, images: Tensor, target: Tensor, weights: Weights) -> Tensor:
+    """Return Eq. 1 of the answer and of each side map, plus BiRefNet's gradient supervision where there are any.
+
+    Args:
+        decoded: of the images; side maps are enlarged to the answer's size, the target is shrunk to it.
+        images: (B, 3, H, W), normalised.
+        target: (B, 1, H, W) in [0, 1].
+        weights: α.
+    """
+    target = F.interpolate(target, size=tuple(decoded.logits.shape[-2:]), mode="area")
+    sides = [_enlarge(side, target) for side in decoded.sides]
+    loss = sum(
+        (background_removal_loss(logits.float(), target, weights) for logits in (*sides, decoded.logits)),
+        target.new_zeros(()),
+    )
+    if not decoded.gradients:
+        return loss
+    change = laplacian(images.float().mean(dim=1, keepdim=True))
+    for gradient, side in zip(decoded.gradients, sides, strict=True):
+        # Where the image changes inside what is thought to be panel; what is thought so is not to bend to it.
+        label = torch.sigmoid(change * side.float().detach())
+        loss = loss + F.binary_cross_entropy_with_logits(_enlarge(gradient, target).float(), label)
+    return loss
+
+
+def laplacian(grey: Tensor) -> Tensor:
+    """Return each pixel's 5x5 neighbourhood's sum less 25 times the pixel, over 48: (B, 1, H, W) of the same."""
+    margin = LAPLACIAN // 2
+    mean = F.avg_pool2d(F.pad(grey, (margin,) * 4, mode="reflect"), LAPLACIAN, stride=1)
+    return (mean - grey) * (LAPLACIAN**2 / (2 * (LAPLACIAN**2 - 1)))
+
+
+def _enlarge(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=True)
+
+
+def background_removal_loss(logits: Tensor, target: Tensor, weights: Weights) -> Tensor:
     """Return α₁ SSIM + α₂ BCE + α₃ L1 between the predicted and the true mask.
 
     The paper prints α = (0.1, 1, 0.3); BiRefNet's matting weights in the same order would be (0.1, 0.3, 1.0).

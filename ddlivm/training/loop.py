@@ -10,10 +10,10 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
+from ddlivm import checkpoints
 from ddlivm.detector.processes import of_all
 from ddlivm.errors import InputError, Stopped
 from ddlivm.parameters.dtft_training import Training
-from ddlivm.training import checkpoint
 from ddlivm.training.devices import alone, anywhere, mean
 from ddlivm.training.optimisation import Optimiser, rate_factor
 from ddlivm.training.prefetch import prefetched
@@ -147,7 +147,7 @@ def _save(fabric: Fabric, task: Task[Same], course: Course, path: Path) -> None:
     sums = {name: of_all(total).cpu() for name, total in course.sums.items()}
     alone(
         fabric,
-        lambda: checkpoint.save(
+        lambda: checkpoints.save(
             path,
             {
                 "history": course.history,
@@ -163,7 +163,7 @@ def _save(fabric: Fabric, task: Task[Same], course: Course, path: Path) -> None:
 
 def _resume(fabric: Fabric, task: Task[Same], path: Path) -> tuple[Course, Tensor | None]:
     """Return where a checkpoint left off, and torch's random state there; or the start, and none."""
-    state = checkpoint.load(path)
+    state = checkpoints.load(path)
     if state is None:
         return Course(), None
     try:

@@ -75,7 +75,7 @@ def test_gives_the_stage_its_own_section_and_the_gates_sites(folder):
     assert main(STAGE, work, None, argv()) == 0
     section, sites = given[0]
     assert section.epochs == read_yaml(ROOT / "params.yaml")["profiles"]["demo"]["background_removal"]["epochs"]
-    assert section.loss_weights == (0.1, 1.0, 0.3)  # the base section's, which the demo leaves alone
+    assert section.loss_weights == "paper"  # the base section's, which the demo leaves alone
     assert sites == ("site2",)
 
 

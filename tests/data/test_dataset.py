@@ -71,6 +71,25 @@ def test_labels_are_read_as_written(data: Path):
     assert len(labels["0001"].defects) == 0
 
 
+def test_boxes_of_the_category_panel_are_panels_and_no_defects(data: Path):
+    path = data / "site1" / "annotations.json"
+    content = json.loads(path.read_text())
+    content["categories"] = [{"id": 1, "name": "dust"}, {"id": 2, "name": "panel"}]
+    content["annotations"] = [
+        {"id": 1, "image_id": 1, "category_id": 2, "bbox": [10, 20, 30, 40]},
+        {"id": 2, "image_id": 1, "category_id": 1, "bbox": [11, 21, 3, 4]},
+        {"id": 3, "image_id": 1, "category_id": 2, "bbox": [50, 60, 7, 8], "modality": "visible"},
+    ]
+    content.pop("panels", None)
+    path.write_text(json.dumps(content))
+    found = DataSet.load(data).site("site1").labels["0000"]
+    assert found.ids.tolist() == [2]
+    assert len(found.polygons) == 1
+    assert {modality: len(outlines) for modality, outlines in found.panels.items()} == {"infrared": 1, "visible": 1}
+    np.testing.assert_array_equal(found.panels["infrared"][0], [(10, 20), (40, 20), (40, 60), (10, 60)])
+    np.testing.assert_array_equal(found.panels["visible"][0], [(50, 60), (57, 60), (57, 68), (50, 68)])
+
+
 def test_a_folder_that_is_no_data_set_says_how_to_make_one(tmp_path: Path):
     text = message(lambda: DataSet.load(tmp_path))
     assert "no sites.yaml" in text

@@ -38,6 +38,16 @@ def box(*values: float) -> Change:
     return lambda content: content["annotations"][0].update(bbox=list(values))
 
 
+def panel(**values: object) -> Change:
+    """Make the first annotation a panel's."""
+
+    def change(content: dict[str, Any]) -> None:
+        content["categories"].append({"id": 50, "name": "panel"})
+        content["annotations"][0].update({"category_id": 50, **values})
+
+    return change
+
+
 def polygon(*values: object) -> Change:
     return lambda content: content["annotations"][0].update(segmentation=[list(values)])
 
@@ -48,6 +58,12 @@ def polygon(*values: object) -> Change:
         (box(300, 10, 21, 5), "annotation 1 has a box [300, 10, 21, 5] outside its image of 320x256"),
         (box(-1, 10, 21, 5), "outside its image"),
         (box(10, 10, 0, 5), "annotation 1 has an empty box"),
+        (panel(bbox=[300, 10, 21, 5]), "annotation 1 has a box [300, 10, 21, 5] outside its image of 320x256"),
+        (
+            panel(bbox=[300, 10, 221, 5], modality="visible"),
+            "annotation 1 has a box [300, 10, 221, 5] outside its image of 520x400",
+        ),
+        (panel(modality="x-ray"), "annotation 1: modality 'x-ray'; expected one of infrared, visible"),
         (box(10, 10, 5, float("nan")), "empty box"),
         (polygon(1, 2, 3, 4, 5), "annotation 1: an outline has 5 numbers"),
         (polygon(1, 2, 3, 4), "annotation 1: an outline has 4 numbers"),
@@ -87,6 +103,43 @@ def test_a_wrong_label_is_named(data: Path, change: Change, problem: str):
     found = validate_data(data).problems
     assert any(problem in line and str(path) in line for line in found), found
     assert all("site2" not in line and "\n" not in line for line in found)
+
+
+def test_panels_are_counted_as_outlines_boxes_and_masks(data: Path):
+    path = data / "site1" / "annotations.json"
+    content = read_json(path)
+    before = validate_data(data).counts[0]
+    panel(bbox=[300, 10, 200, 5], modality="visible")(content)
+    write_json(path, content)
+    for modality, size in (("infrared", (256, 320)), ("visible", (400, 520))):
+        (data / "site1" / "panels" / modality).mkdir(parents=True)
+        cv2.imwrite(str(data / "site1" / "panels" / modality / "0001.png"), np.zeros(size, np.uint8))
+    result = validate_data(data)
+    assert result.problems == ()
+    assert (result.counts[0].defects, result.counts[0].panels) == (before.defects - 1, before.panels + 3)
+
+
+def test_a_wrong_panel_mask_is_named(data: Path):
+    folder = data / "site1" / "panels"
+    for name, content in {
+        "infrared/0000.png": np.zeros((256, 321), np.uint8),
+        "infrared/9999.png": np.zeros((256, 320), np.uint8),
+        "thermal/0000.png": np.zeros((256, 320), np.uint8),
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / name), content)
+    (folder / "infrared" / "0001.png").write_bytes(b"no image")
+    (folder / "infrared" / "0001.txt").write_text("notes")
+    problems = [line.removeprefix(f"{folder}/") for line in validate_data(data).problems]
+    expected = [
+        "infrared/0000.png: is 321x256, its image is 320x256",
+        "infrared/0001.png: is not an image",
+        "infrared/0001.txt: is no panel mask; expected panels/infrared/<id>.png",
+        "infrared/9999.png: has no pair '9999'",
+        "thermal/0000.png: is no panel mask",
+    ]
+    assert len(problems) == len(expected)
+    assert all(line.startswith(start) for line, start in zip(problems, expected, strict=True)), problems
 
 
 def test_every_unusable_file_is_a_line_and_the_command_fails_with_all_of_them(data: Path):

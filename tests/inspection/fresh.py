@@ -32,7 +32,7 @@ def make_fresh_model(
         (parts / part).mkdir()
     torch.manual_seed(0)
     if segmenter is None:
-        Segmenter(UNet((8, 8, 8, 8)), (160, 128)).save(parts / "segmenter", (8, 8, 8, 8))
+        Segmenter(UNet((8, 8, 8, 8)), (160, 128)).save(parts / "segmenter")
     else:
         shutil.copytree(segmenter, parts / "segmenter", dirs_exist_ok=True)
     spec = ResidualSpec(channels, (1, 1, 1, 1))

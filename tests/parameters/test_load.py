@@ -30,6 +30,8 @@ def test_the_profile_lies_over_the_sections(tmp_path, content, profile):
     [
         ({"head_selection": {"windw": 50}}, "head_selection.windw: is no known key"),
         ({"head_selection": {"window": 1}}, "head_selection.window: .* greater than or equal to 4"),
+        ({"background_removal": {"images_at_once": 3}}, "images_at_once: 3 does not divide batch_size 16"),
+        ({"background_removal": {"images_at_once": 1}}, "images_at_once: BiRefNet's batch normalisation wants 2"),
         ({"gate": {"sites": ["site99"]}}, "'site99' is no site; `sites` has site1"),
         ({"folds": ["site99"]}, "'site99' is no site"),
         ({"profiles": {"paper": {"head_selection": {"window": 1}}}}, "profiles.paper"),

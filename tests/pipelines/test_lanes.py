@@ -83,7 +83,7 @@ def test_the_code_that_a_stage_runs_is_what_dvc_watches(stage):
     run = f"components.{stage}.__main__"
     unwatched = ("ddlivm.parameters", "ddlivm.errors", "ddlivm.files", "components.")  # values and errors, no results
     code = {name for name in closure_of(run) if name.startswith("ddlivm.") and not name.startswith(unwatched)}
-    watched = {dep.replace("/", ".") for dep in FIRST[stage].deps if dep.startswith("ddlivm/")}
+    watched = {dep.removesuffix(".py").replace("/", ".") for dep in FIRST[stage].deps if dep.startswith("ddlivm/")}
     assert {name for name in code if ".".join(name.split(".")[:2]) not in watched} == set()
     assert f"components/{stage}/__main__.py" in FIRST[stage].deps
     assert {name for name in watched if not any(used.startswith(name) for used in code)} == set()

@@ -1,5 +1,6 @@
 """A tiny data set of drawn panels, with their outlines, for training a segmenter in seconds."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -51,17 +52,21 @@ def write_panels(folder: Path, pairs: int = 6) -> Path:
     return folder
 
 
-def tiny_section(epochs: int = 2) -> BackgroundRemoval:
+UNET = {"kind": "unet", "channels": (8, 8, 16, 16)}
+
+
+def tiny_section(epochs: int = 2, segmenter: Mapping[str, object] = UNET) -> BackgroundRemoval:
     """Return the stage's section at a size that a test can afford."""
-    return BackgroundRemoval(
-        segmenter="unet",
-        channels=(8, 8, 16, 16),
-        input_size=(64, 64),
-        loss_weights=(0.1, 1.0, 0.3),
-        epochs=epochs,
-        batch_size=2,
-        learning_rate=5e-3,
-        validation_share=0.2,
-        threads=1,
-        seed=0,
-    )
+    content = {
+        "segmenter": segmenter,
+        "input_size": (64, 64),
+        "loss_weights": "paper",
+        "epochs": epochs,
+        "batch_size": 2,
+        "images_at_once": 2,
+        "learning_rate": 5e-3,
+        "validation_share": 0.2,
+        "threads": 1,
+        "seed": 0,
+    }
+    return BackgroundRemoval.model_validate(content)

@@ -1,18 +1,17 @@
 import numpy as np
 
 from ddlivm.segmentation.augmentation import vary
-from ddlivm.segmentation.images import standardise
 
 
 def panel() -> tuple[np.ndarray, np.ndarray]:
     """A bright rectangle off the middle, and its mask."""
     mask = np.zeros((48, 64), np.float32)
     mask[8:30, 12:52] = 1
-    return standardise(np.repeat(mask[..., None] * 20 + 5, 3, axis=2)), mask
+    return np.repeat(mask[..., None] * 60 + 90, 3, axis=2), mask
 
 
 def contrasts(infrared: bool) -> np.ndarray:
-    """How much brighter the panel is than the ground, under the mask that came back, over some draws."""
+    """How many deviations the panel is brighter than the ground, under the mask that came back, over some draws."""
     image, mask = panel()
     found = []
     for seed in range(40):
@@ -20,10 +19,10 @@ def contrasts(infrared: bool) -> np.ndarray:
         assert varied.shape == image.shape
         assert moved.shape == mask.shape
         assert varied.dtype == np.float32
-        assert abs(float(varied.mean())) < 0.3
+        assert 0 <= varied.min() < varied.max() <= 255
         assert 0 <= moved.min() <= moved.max() <= 1
         grey = varied.mean(axis=2)
-        found.append(grey[moved > 0.95].mean() - grey[moved < 0.05].mean())
+        found.append((grey[moved > 0.95].mean() - grey[moved < 0.05].mean()) / grey.std())
     return np.array(found)
 
 

@@ -4,9 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddlivm.segmentation.images import network_input, standardise
+from ddlivm.segmentation.images import Image, imagenet, standardise, stretch
 
 SIZE = (48, 32)
+
+
+def network_input(image: Image, size: tuple[int, int]) -> np.ndarray:
+    return standardise(stretch(image, size)).transpose(2, 0, 1)
 
 
 def thermal() -> np.ndarray:
@@ -65,7 +69,7 @@ def test_visible_keeps_its_colours():
 @pytest.mark.parametrize("image", [np.full((20, 30), 25, np.float32), np.full((20, 30, 3), 128, np.uint8)])
 @pytest.mark.parametrize("size", [(16, 16), (64, 48)])
 def test_a_flat_image_is_zero_and_not_undefined(image, size):
-    np.testing.assert_allclose(network_input(image, size), np.zeros((3, size[1], size[0])), atol=0.01)
+    np.testing.assert_allclose(network_input(image, size), np.zeros((3, size[1], size[0])), atol=0.02)
 
 
 def test_shrinking_averages_instead_of_skipping_pixels():
@@ -81,3 +85,20 @@ def test_standardise_clips_at_three_deviations():
     image[0, 0] = 1e6
     assert standardise(image).max() == 3
     assert cv2.minMaxLoc(standardise(-image)[..., 0])[0] == -3
+
+
+def test_levels_are_between_0_and_255_and_one_percent_at_each_end_is_cut():
+    levels = stretch(thermal(), (96, 64))
+    assert levels.shape == (64, 96, 3)
+    assert (levels.min(), levels.max()) == (0, 255)
+    assert (levels == 255).mean() == pytest.approx(0.01, abs=0.005)
+    visible = np.random.default_rng(0).integers(0, 256, (64, 96, 3)).astype(np.uint8)
+    np.testing.assert_array_equal(stretch(visible, (96, 64)), visible)
+
+
+def test_public_backbones_get_imagenets_colours():
+    image = np.zeros((2, 2, 3), np.float32)
+    image[0, 0] = 255 * np.array([0.485, 0.456, 0.406])
+    image[1, 1] = 255
+    np.testing.assert_allclose(imagenet(image)[0, 0], 0, atol=1e-6)
+    np.testing.assert_allclose(imagenet(image)[1, 1], [(1 - 0.485) / 0.229, (1 - 0.456) / 0.224, (1 - 0.406) / 0.225])

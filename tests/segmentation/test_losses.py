@@ -2,7 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from ddlivm.segmentation.losses import background_removal_loss, ssim_loss
+from ddlivm.parameters.background_removal import BackgroundRemoval
+from ddlivm.segmentation.losses import background_removal_loss, laplacian, ssim_loss, supervised_loss
+from ddlivm.segmentation.network import Decoded
+from tests.segmentation.panels import tiny_section
 
 
 def masks(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -84,3 +87,47 @@ def test_following_the_gradient_finds_the_mask():
         (gradient,) = torch.autograd.grad(background_removal_loss(logits, target, (0.1, 1.0, 0.3)), logits)
         logits = (logits - 300 * gradient).detach().requires_grad_()
     assert torch.equal(logits > 0, target > 0.5)
+
+
+@pytest.mark.parametrize(
+    ("given", "weights"),
+    [("paper", (0.1, 1.0, 0.3)), ("birefnet_matting", (0.1, 0.3, 1.0)), ([0.5, 0.0, 2.0], (0.5, 0.0, 2.0))],
+)
+def test_weights_are_named_or_given(given: object, weights: tuple[float, float, float]):
+    section = BackgroundRemoval.model_validate(tiny_section().model_dump() | {"loss_weights": given})
+    assert section.alphas == weights
+
+
+@pytest.mark.parametrize("given", ["rmbg", [0.1, 1.0], [-0.1, 1.0, 0.3], None])
+def test_other_weights_are_refused(given: object):
+    with pytest.raises(ValueError, match="loss_weights"):
+        BackgroundRemoval.model_validate(tiny_section().model_dump() | {"loss_weights": given})
+
+
+def test_side_maps_cost_like_the_answer_at_full_size():
+    images, target = torch.zeros(1, 3, 32, 32), torch.ones(1, 1, 32, 32)
+    answer, side = torch.full((1, 1, 32, 32), 2.0), torch.full((1, 1, 4, 4), -1.0)
+    weights = (0.1, 1.0, 0.3)
+    expected = sum(background_removal_loss(torch.full((1, 1, 32, 32), value), target, weights) for value in (2.0, -1.0))
+    found = supervised_loss(Decoded(answer, (side,)), images, target, weights)
+    torch.testing.assert_close(found, expected)
+
+
+def test_gradients_are_supervised_by_the_images_change_inside_the_side_map():
+    rng = np.random.default_rng(0)
+    images = torch.tensor(rng.normal(0, 1, (2, 3, 16, 16)), dtype=torch.float32)
+    target, side = torch.ones(2, 1, 16, 16), torch.full((2, 1, 2, 2), 3.0, requires_grad=True)
+    gradient, answer = torch.full((2, 1, 2, 2), 0.7), torch.zeros(2, 1, 16, 16)
+    kernel = np.ones((5, 5)) / 48
+    kernel[2, 2] = -24 / 48
+    grey = np.pad(images.mean(dim=1).numpy(), ((0, 0), (2, 2), (2, 2)), mode="reflect")
+    change = (np.lib.stride_tricks.sliding_window_view(grey, (5, 5), axis=(1, 2)) * kernel).sum(axis=(-1, -2))
+    np.testing.assert_allclose(laplacian(images.mean(dim=1, keepdim=True))[:, 0], change, atol=1e-5)
+    label = 1 / (1 + np.exp(-3.0 * change))
+    predicted = 1 / (1 + np.exp(-0.7))
+    expected = -np.mean(label * np.log(predicted) + (1 - label) * np.log(1 - predicted))
+    with_gradients = supervised_loss(Decoded(answer, (side,), (gradient,)), images, target, (0, 0, 0))
+    assert with_gradients.item() == pytest.approx(expected, abs=1e-5)
+    with_gradients.backward()
+    assert side.grad is not None
+    assert not side.grad.any()  # the label is given, not learnt

@@ -4,14 +4,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from ddlivm.data import DataSet
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, write_json
 from ddlivm.segmentation import load_segmenter
-from ddlivm.segmentation.examples import Example, load_examples
-from ddlivm.segmentation.segmenter import Segmenter
-from ddlivm.segmentation.stage import mean_iou, train_segmenter
+from ddlivm.segmentation.birefnet import SIZES, BiRefNet
+from ddlivm.segmentation.examples import load_examples
+from ddlivm.segmentation.stage import build_network, train_segmenter
+from ddlivm.segmentation.training import ious
 from ddlivm.segmentation.unet import UNet
 from tests.segmentation.panels import tiny_section, write_panels
 
@@ -21,7 +23,9 @@ FILES = ("segmenter.safetensors", "segmenter.json", "history.json")
 def train(data: Path, out: Path, epochs: int = 2) -> dict[str, bytes]:
     """Train with site2 held out and return the bytes written."""
     out.mkdir()
-    train_segmenter(data, "site2", ("site1",), tiny_section(epochs), out, out.parent)
+    work = out.with_name(f"{out.name}-work")
+    work.mkdir(exist_ok=True)
+    train_segmenter(data, "site2", ("site1",), tiny_section(epochs), out, work)
     return {name: (out / name).read_bytes() for name in FILES}
 
 
@@ -41,9 +45,9 @@ def test_training_finds_the_panels_of_a_plant_it_has_not_seen(data: Path, tmp_pa
     train(data, tmp_path / "out", epochs=5)
     examples = load_examples([DataSet.load(data).site("site2")], (64, 64), 1)
     torch.manual_seed(0)
-    before = mean_iou(Segmenter(UNet((8, 8, 16, 16)), (64, 64)), examples)
-    everywhere = float(np.mean([(example.mask > 0.5).mean() for example in examples]))
-    after = mean_iou(load_segmenter(tmp_path / "out"), examples)
+    before = np.mean(ious(UNet((8, 8, 16, 16)), examples))
+    everywhere = np.mean([(examples.mask(index) > 0.5).mean() for index in range(len(examples))])
+    after = np.mean(ious(load_segmenter(tmp_path / "out").network, examples))
     assert after > 0.75
     assert after > max(before, everywhere) + 0.2
 
@@ -94,25 +98,22 @@ def test_sources_without_outlines_are_one_line(data: Path, tmp_path: Path):
         content = read_json(bare / site / "annotations.json")
         del content["panels"]
         write_json(bare / site / "annotations.json", content)
-    with pytest.raises(InputError, match="no panel outlines") as raised:
+    with pytest.raises(InputError, match="no labelled panels") as raised:
         train(bare, tmp_path / "out")
     assert "\n" not in str(raised.value)
 
 
-def test_iou_of_masks_that_are_known():
-    class Half(torch.nn.Module):
-        """Says panel on the left half."""
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            logits = torch.full((len(images), 1, *images.shape[2:]), -1.0)
-            logits[..., : images.shape[3] // 2] = 1.0
-            return logits
-
-    masks = np.zeros((3, 16, 16), np.float32)
-    masks[0, :, :8] = 1  # the same
-    masks[1, :, :4] = 1  # half of it
-    masks[2, :, 8:] = 1  # the other half
-    examples = [Example(np.zeros((16, 16, 3), np.float32), mask, True) for mask in masks]
-    segmenter = Segmenter(Half(), (16, 16))  # type: ignore[arg-type]
-    assert [mean_iou(segmenter, [example]) for example in examples] == [1.0, 0.5, 0.0]
-    assert mean_iou(segmenter, examples) == pytest.approx(0.5)
+def test_a_birefnet_starts_from_the_file_that_it_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    torch.manual_seed(3)
+    given = BiRefNet(SIZES["tiny"])
+    save_file(given.state_dict(), tmp_path / "file.safetensors")
+    segmenter = {"kind": "birefnet", "backbone": "tiny", "weights": str(tmp_path / "file.safetensors")}
+    started = build_network(tiny_section(1, segmenter), "background_removal site2")
+    for key, value in given.state_dict().items():
+        assert torch.equal(started.state_dict()[key].cpu(), value), key
+    assert capsys.readouterr().err == ""
+    with pytest.raises(InputError, match=r"file\.safetensors: is not of this network"):
+        save_file({"conv.weight": torch.zeros(1)}, tmp_path / "file.safetensors")
+        build_network(tiny_section(1, segmenter), "background_removal site2")
+    build_network(tiny_section(1, segmenter | {"weights": None}), "background_removal site2")
+    assert "background_removal site2: fresh weights" in capsys.readouterr().err

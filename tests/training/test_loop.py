@@ -3,8 +3,8 @@ import resource
 import pytest
 import torch
 
+from ddlivm import checkpoints
 from ddlivm.errors import InputError
-from ddlivm.training import checkpoint
 from ddlivm.training.devices import launch
 from ddlivm.training.loop import train
 from ddlivm.training.optimisation import Optimiser
@@ -82,7 +82,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, fails_at):
 def test_a_failed_step_keeps_the_last_epoch(tmp_path):
     with pytest.raises(InputError):
         run(Line(8, InputError), tmp_path)
-    kept = checkpoint.load(tmp_path / "checkpoint.pt")
+    kept = checkpoints.load(tmp_path / "checkpoint.pt")
     assert kept is not None
     assert len(kept["history"]) == 2
 
@@ -94,29 +94,29 @@ def test_a_damaged_or_foreign_checkpoint_is_named(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"checkpoint\.pt: is a damaged checkpoint"):
         run(Line(), tmp_path)
-    checkpoint.save(
+    checkpoints.save(
         path, {"history": [], "random": [0], "modules": {"layer": {"weight": torch.zeros(1)}}, "optimisers": {}}
     )
     with pytest.raises(InputError, match="of another model"):
         run(Line(), tmp_path)
     torch.save(Line, path)
     with pytest.raises(InputError, match="damaged checkpoint"):
-        checkpoint.load(path)
+        checkpoints.load(path)
 
 
 def test_a_disk_that_takes_no_more_is_one_line_and_keeps_the_last(tmp_path):
     """The kernel refuses the write, as a full disk does, after a megabyte."""
     path = tmp_path / "checkpoint.pt"
-    checkpoint.save(path, {"epoch": 1})
+    checkpoints.save(path, {"epoch": 1})
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
     try:
         with pytest.raises(InputError, match=r"checkpoint\.pt: the checkpoint cannot be written .* kept") as caught:
-            checkpoint.save(path, {"epoch": 2, "weights": torch.zeros(2**20)})
+            checkpoints.save(path, {"epoch": 2, "weights": torch.zeros(2**20)})
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "\n" not in str(caught.value)
-    assert checkpoint.load(path) == {"epoch": 1}
+    assert checkpoints.load(path) == {"epoch": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
@@ -133,22 +133,22 @@ def test_time_makes_a_checkpoint_inside_an_epoch(tmp_path):
 def test_a_run_of_other_processes_is_not_gone_on_with(tmp_path):
     path = tmp_path / "checkpoint.pt"
     run(Line(), tmp_path)
-    state = checkpoint.load(path)
+    state = checkpoints.load(path)
     assert state is not None
-    checkpoint.save(path, state | {"random": state["random"].repeat(4, 1)})
+    checkpoints.save(path, state | {"random": state["random"].repeat(4, 1)})
     with pytest.raises(InputError, match="was written by 4 processes, and there are 1"):
         run(Line(), tmp_path)
 
 
 def test_a_folder_that_cannot_be_written_keeps_the_last(tmp_path, monkeypatch):
     path = tmp_path / "checkpoint.pt"
-    checkpoint.save(path, {"epoch": 1})
+    checkpoints.save(path, {"epoch": 1})
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
     with pytest.raises(InputError, match="the last one is kept"):
-        checkpoint.save(path, {"epoch": 2})
-    assert checkpoint.load(path) == {"epoch": 1}
+        checkpoints.save(path, {"epoch": 2})
+    assert checkpoints.load(path) == {"epoch": 1}
     assert [entry.name for entry in tmp_path.iterdir()] == ["checkpoint.pt"]

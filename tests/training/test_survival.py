@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from ddlivm.errors import Stopped
-from ddlivm.training import checkpoint
 from ddlivm.training.dtft import Dtft
 from ddlivm.training.dtft_stage import train_encoders
 from tests.training.plants import tiny_parameters
@@ -34,7 +33,7 @@ def parameters():
 
 def training(plants, folder, blow):
     if blow is not None:
-        owner, name = (checkpoint.os, "fsync") if blow.writing else (Dtft, "step")
+        owner, name = (checkpoints.os, "fsync") if blow.writing else (Dtft, "step")
         act, calls = getattr(owner, name), []
 
         def struck(*arguments):
