@@ -179,25 +179,27 @@ def operate(image: Unit, operation: Operation, modality: int, boxes: list[Region
         changed = image.copy()
         for region in boxes:
             window = _window(region, image)
-            changed[window] = _move(image, operation, region)[window]
+            changed[window] = _move(image, operation, region, window)
         return changed
-    changed = _move(image, operation, (0.0, 0.0, 1.0, 1.0))
+    whole = (0.0, 0.0, 1.0, 1.0)
+    changed = _move(image, operation, whole, _window(whole, image))
     for region in boxes:
         window = _window(region, image)
         changed[window] = image[window]
     return changed
 
 
-def _move(image: Unit, operation: Operation, region: Region) -> Unit:
-    """Move the whole image about a region's centre, by shares of the region's sides."""
+def _move(image: Unit, operation: Operation, region: Region, window: tuple[slice, slice]) -> Unit:
+    """Move the whole image about a region's centre, by shares of the region's sides; return what a window shows."""
     sides = np.array([image.shape[1], image.shape[0]])
     low, high = np.array(region[:2]) * sides, np.array(region[2:]) * sides
     centre = (low + high) / 2 - 0.5  # OpenCV's integers are pixel centres
+    rows, columns = window
     offset = centre + np.array(operation.shift) * (high - low) - operation.turn @ centre
-    matrix = np.column_stack([operation.turn, offset])
-    size = (image.shape[1], image.shape[0])
+    matrix = np.column_stack([operation.turn, offset - [columns.start, rows.start]])
+    size = (columns.stop - columns.start, rows.stop - rows.start)
     moved = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return np.asarray(moved, dtype=np.float32).reshape(image.shape)
+    return np.asarray(moved, dtype=np.float32).reshape(*size[::-1], -1)
 
 
 def _window(region: Region, image: Unit) -> tuple[slice, slice]:
