@@ -49,18 +49,22 @@ class Counted:
         self.detected = dict.fromkeys(detector.heads, 0)
 
     def encode_infrared(self, values: Any, radiometric: bool) -> Any:
+        """Encode, and count the images."""
         self.infrared += len(values)
         return self._detector.encode_infrared(values, radiometric)
 
     def encode_visible(self, images: Any) -> Any:
+        """Encode, and count the images."""
         self.visible += len(images)
         return self._detector.encode_visible(images)
 
     def detect(self, head: str, infrared: Any, visible: Any, minimum_score: float = MINIMUM_SCORE) -> Any:
+        """Detect, and count the pass."""
         self.detected[head] += 1
         return self._detector.detect(head, infrared, visible, minimum_score)
 
     def detect_untrained(self, values: Any, radiometric: bool, images: Any) -> Any:
+        """Detect with fresh weights."""
         return self._detector.detect_untrained(values, radiometric, images)
 
 
