@@ -79,7 +79,8 @@ class Judged:
         scores = self.choices[way].scores
         if scores is None or self.eligible.sum() < 3:
             return float("nan")
-        return float(np.corrcoef(rankdata(scores[self.eligible]), rankdata(truth[self.eligible]))[0, 1])
+        ranks = rankdata(scores[self.eligible]), rankdata(truth[self.eligible])
+        return float(np.corrcoef(*ranks)[0, 1]) if all(np.ptp(rank) > 0 for rank in ranks) else float("nan")
 
     def regret(self, way: str, truth: Floats) -> float:
         """Return how much better the best head that may be chosen is than the chosen one."""
@@ -149,9 +150,15 @@ def interval(folds: Sequence[Judged], value: Callable[[Judged, Floats], float]) 
         for fold in drawn:
             count = len(fold.right)
             rows.append(value(fold, fold.accuracy(rng.multinomial(count, np.full(count, 1 / count)).astype(float))))
-        means.append(np.nanmean(rows) if not np.isnan(rows).all() else np.nan)
-    low, high = np.nanpercentile(means, [2.5, 97.5]) if not np.isnan(means).all() else (np.nan, np.nan)
+        means.append(mean_known(rows))
+    low, high = np.nanpercentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def mean_known(values: Sequence[float]) -> float:
+    """Return the mean of the values that are numbers; NaN where none is."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def show(title: str, folds: Sequence[Judged], notes: bool = False) -> None:
@@ -160,8 +167,8 @@ def show(title: str, folds: Sequence[Judged], notes: bool = False) -> None:
     print(f"\n{title}: {heads} heads, {sum(int(fold.eligible.sum()) for fold in folds)} eligible")
     print(f"{'':<17}{'rho accuracy':>22}{'rho mAP':>9}{'regret accuracy':>24}{'regret mAP':>12}")
     for way in folds[0].choices:
-        rho = np.mean([fold.correlation(way, fold.accuracy()) for fold in folds])
-        rho_map = np.mean([fold.correlation(way, fold.map40) for fold in folds])
+        rho = mean_known([fold.correlation(way, fold.accuracy()) for fold in folds])
+        rho_map = mean_known([fold.correlation(way, fold.map40) for fold in folds])
         regret = np.mean([fold.regret(way, fold.accuracy()) for fold in folds])
         regret_map = np.mean([fold.regret(way, fold.map40) for fold in folds])
         known = not np.isnan(rho)
@@ -183,7 +190,7 @@ def main() -> None:
     arguments = parser.parse_args()
     dataset = DataSet.load(arguments.data)
     folds = [
-        judge(f"{build.name}/{folder.name}", folder, dataset)
+        judge(f"{build}/{folder.name}", folder, dataset)
         for build in arguments.build
         for folder in sorted((build / "selection").iterdir())
         if (folder / "selection.json").is_file()
