@@ -1,6 +1,7 @@
 """Choose the head whose detections on the unlabelled target hold when source defects are pasted near (Section 3.3).
 
-Every head of the bank detects on the target's pairs; the target's labels are not read (transductive).
+Every head of the bank detects on the target's pairs; the target's labels are not read (transductive). With
+`score: agreement` a detection holds as far as the other heads find the same.
 """
 
 import sys

@@ -44,9 +44,33 @@ def flip_vertical(sample: Sample) -> Sample:
     )
 
 
-def rotate180(sample: Sample) -> Sample:
-    """Turn by half a turn, as the drone does at a row's end; the tile's shape stays."""
-    return flip_vertical(flip_horizontal(sample))
+def rotate(sample: Sample, degrees: float) -> Sample:
+    """Turn about the tile's centre; the corners that come into view show each image's mean.
+
+    A box becomes the bounds of its turned outline, as far as the outline lay in the box: of the turned box where no
+    outline was labelled. Boxes are clipped to the tile; those with less than `MINIMUM_LEFT` of their area in it are
+    dropped.
+
+    Args:
+        sample: the tile.
+        degrees: clockwise as seen, y pointing down; any angle, though more than a few inflate the boxes of strips.
+    """
+    angle, centre = np.deg2rad(degrees), np.array(sample.size) / 2
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    turned = [(points - centre) @ matrix.T + centre for points in sample.outlines]
+    bounds = np.zeros_like(sample.boxes)
+    for index, (points, box) in enumerate(zip(sample.outlines, sample.boxes, strict=True)):
+        shown = (np.clip(points, box[:2], box[2:]) - centre) @ matrix.T + centre
+        bounds[index] = [*shown.min(axis=0), *shown.max(axis=0)]
+    clipped = np.clip(bounds, 0, np.tile(sample.size, 2)).astype(np.float32)
+    left = (_areas(clipped) > 0) & (_areas(clipped) >= MINIMUM_LEFT * _areas(bounds))
+    return Sample(
+        infrared=_turn(sample.infrared, matrix).astype(np.float32, copy=False),
+        visible=_turn(sample.visible, matrix).astype(np.uint8, copy=False),
+        boxes=clipped,
+        classes=sample.classes,
+        outlines=tuple(points.astype(np.float32) for points in turned),
+    ).keep(left)
 
 
 def altitude_crop(sample: Sample, tiles: int, column: int, row: int) -> Sample:
@@ -85,6 +109,19 @@ def altitude_crop(sample: Sample, tiles: int, column: int, row: int) -> Sample:
 def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float32)
+
+
+def _turn(
+    image: npt.NDArray[np.float32] | npt.NDArray[np.uint8], matrix: npt.NDArray[np.float64]
+) -> npt.NDArray[np.generic]:
+    """Turn an image about its centre by a (2, 2) matrix."""
+    size = (image.shape[1], image.shape[0])
+    centre = np.array(size) / 2 - 0.5  # OpenCV's integers are pixel centres
+    mean = np.atleast_1d(image.mean(axis=(0, 1))).tolist()
+    shifted = np.column_stack([matrix, centre - matrix @ centre])
+    return np.asarray(
+        cv2.warpAffine(image, shifted, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=mean)
+    )
 
 
 def _enlarge(

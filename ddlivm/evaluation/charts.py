@@ -14,11 +14,12 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 14, 16, 42
 
 @dataclass(frozen=True)
 class Series:
-    """A named line: `xs` and `ys` are parallel."""
+    """A named line: `xs` and `ys` are parallel, and `spreads`, where given, are each point's interval."""
 
     name: str
     xs: Sequence[float]
     ys: Sequence[float]
+    spreads: Sequence[tuple[float, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ def lines(
         points = [frame.place(x, y) for x, y in zip(line.xs, line.ys, strict=True)]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for (x, _), value_x, (low, high) in zip(points, line.xs, line.spreads, strict=False):
+            ends = [frame.place(value_x, end)[1] for end in (low, high)]
+            parts.append(
+                f'<line class="spread" x1="{x:.1f}" x2="{x:.1f}" y1="{ends[0]:.1f}" y2="{ends[1]:.1f}" '
+                f'stroke="{colour}" stroke-opacity="0.5"/>'
+            )
         if len(points) < 25:
             for (x, y), value_x, value_y in zip(points, line.xs, line.ys, strict=True):
                 tip = f"<title>{escape(f'{line.name}: {value_x:.4g}, {value_y:.4g}')}</title>"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from ddlivm.evaluation.figures import FoldFigures
+from ddlivm.evaluation.selection import COMPARED
 from ddlivm.evaluation.tables import NOTHING, Cell, Row, Table, fold_title, measured, simulated
 
 
@@ -24,7 +25,8 @@ def choices(folds: Sequence[FoldFigures]) -> Table:
         "heads",
         f"The selected heads, and their regret{simulated(folds)}",
         "The choice uses the held-out site's unlabelled images: it is transductive. Regret: what the best head in "
-        "hindsight has more. A tie: the best head could not be told apart from another by its mean IoU.",
+        f"hindsight has more. Mean IoU: {COMPARED[folds[0].selection.score]}. A tie: the best head could not be told "
+        "apart from another by it.",
         "Fold",
         ("Selected", "Mean IoU", f"Accuracy ({ap})", "Regret in accuracy", f"Regret in {ap}"),
         tuple(rows),
@@ -32,7 +34,7 @@ def choices(folds: Sequence[FoldFigures]) -> Table:
 
 
 def candidates(fold: FoldFigures) -> Table:
-    """Every head of one fold: how it held under pasted defects, and what the labels say of it."""
+    """Every head of one fold: how it held, and what the labels say of it."""
     rows = []
     for entry in fold.selection.candidates:
         measures = fold.heads[entry.head].all
@@ -50,7 +52,7 @@ def candidates(fold: FoldFigures) -> Table:
     return Table(
         f"heads_{fold.fold}",
         f"Every head on {fold_title(fold)}{simulated([fold])}",
-        f"Mean IoU before and after defects are pasted, with its 95 % interval; the rest is hindsight, at score ≥ "
+        f"Mean IoU {COMPARED[fold.selection.score]}, with its 95 % interval; the rest is hindsight, at score ≥ "
         f"{fold.score_threshold:g}.",
         "Head",
         ("Mean IoU", "Detections tried", "Accuracy", f"recall{at}", "predictions", f"mAP{at}"),

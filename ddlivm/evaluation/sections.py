@@ -110,14 +110,20 @@ def selection(fold: FoldFigures) -> list[str]:
     for head in heads:
         families.setdefault(head.rsplit("-", 1)[0], []).append(head)
     scores = {entry.head: entry.score for entry in fold.selection.candidates}
+    spreads = {entry.head: entry.spread for entry in fold.selection.candidates if entry.spread is not None}
 
-    def series(value: dict[str, float | None]) -> list[Series]:
+    def series(value: dict[str, float | None], spread: dict[str, tuple[float, float]]) -> list[Series]:
         answer = []
         for family, members in families.items():
-            points = [(float(head.rsplit("-", 1)[1]), value[head]) for head in members]
-            known = [(epoch, number) for epoch, number in points if number is not None]
-            label = {"fcos": "FCOS", "mask_rcnn": "Mask R-CNN"}.get(family, family)
-            answer.append(Series(label, [epoch for epoch, _ in known], [number for _, number in known]))
+            known = [(head, number) for head in members if (number := value[head]) is not None]
+            answer.append(
+                Series(
+                    {"fcos": "FCOS", "mask_rcnn": "Mask R-CNN"}.get(family, family),
+                    [float(head.rsplit("-", 1)[1]) for head, _ in known],
+                    [number for _, number in known],
+                    [spread[head] for head, _ in known if head in spread],
+                )
+            )
         return answer
 
     def over(measure: str) -> dict[str, float | None]:
@@ -125,11 +131,11 @@ def selection(fold: FoldFigures) -> list[str]:
 
     precision = f"mAP@{fold.iou_threshold:g}"
     return [
-        lines(title, series(value), "epoch of phase 2", name, y_limits=UNIT, whole_x=True)
-        for title, name, value in (
-            ("Mean IoU: what the choice sees", "mean IoU", scores),
-            ("Accuracy, in hindsight", "accuracy", over("accuracy")),
-            (f"{precision}, in hindsight", precision, over("map40")),
+        lines(title, series(value, spread), "epoch of phase 2", name, y_limits=UNIT, whole_x=True)
+        for title, name, value, spread in (
+            ("Mean IoU and its 95 % interval: what the choice sees", "mean IoU", scores, spreads),
+            ("Accuracy, in hindsight", "accuracy", over("accuracy"), {}),
+            (f"{precision}, in hindsight", precision, over("map40"), {}),
         )
     ]
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,16 +11,19 @@ from ddlivm.errors import InputError
 from ddlivm.evaluation.boxes import Boxes
 from ddlivm.files import read_json
 
+COMPARED = {"paper": "before and after defects are pasted", "agreement": "with the other heads' detections"}
+"""What a head's detections are compared with, by the score."""
+
 
 @dataclass(frozen=True)
 class Candidate:
-    """One head and how it held up against pasted source defects (3.3).
+    """One head and how it held up (3.3).
 
     Attributes:
         head: its name, `<family>-<epoch>`.
-        score: mean IoU of its detections before and after, 0 to 1; None when it detected nothing.
+        score: mean IoU of its detections with what they are compared with, 0 to 1; None when it detected nothing.
         spread: the score's interval.
-        detections: how many detections were perturbed.
+        detections: how many detections were tried.
         eligible: whether it detected enough to be chosen.
     """
 
@@ -46,6 +49,7 @@ class SelectionScores:
         last_mask_rcnn: the Mask R-CNN head of the last epoch.
         references: what is evaluated beside the candidates and never chosen.
         notes: what a reader of the choice must know.
+        score: how the heads were judged.
     """
 
     fold: str
@@ -58,6 +62,7 @@ class SelectionScores:
     last_mask_rcnn: str
     references: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    score: Literal["paper", "agreement"] = "paper"
 
     @property
     def heads(self) -> tuple[str, ...]:

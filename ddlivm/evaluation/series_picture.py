@@ -1,7 +1,7 @@
-"""A hotspot through the iterations of Eq. 3 (Figure 9), read from the files that the augmentation stage documents."""
+"""Hotspots through the iterations of Eq. 3 (Figure 9), read from the files that the augmentation stage documents."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.data import DataSet, Site
+from ddlivm.data import DataSet, Site, load_taxonomy
+from ddlivm.data.taxonomy import SHAPES
 from ddlivm.errors import InputError
 from ddlivm.evaluation.figures import Picture
 from ddlivm.evaluation.pictures import Image, beside, paint, write_jpeg
 from ddlivm.files import read_json
 
-TILE = 200
+WIDTH, MOST = 160, 160
 MARGIN = 10
 SITES = 2
 
@@ -26,12 +27,14 @@ class Diffusion:
 
     Attributes:
         pair: the pair's name.
+        annotation: the COCO id of the hotspot's label.
         box: (x0, y0, x1, y1) raw infrared pixels.
         diffusivity: σ of Eq. 3.
         changes: (iterations, y1 - y0, x1 - x0) float32, what each iteration adds to the image.
     """
 
     pair: str
+    annotation: int
     box: tuple[int, int, int, int]
     diffusivity: float
     changes: npt.NDArray[np.float32]
@@ -40,7 +43,7 @@ class Diffusion:
 def write_series_pictures(
     dataset: DataSet, series: Sequence[Path], sources: Sequence[str], out: Path
 ) -> tuple[Picture, ...]:
-    """Write one hotspot's diffusion of each of the first source sites that have one.
+    """Write a sheet for each of the first source sites that have a series: a row for a hotspot of each shape.
 
     Args:
         dataset: the data that the series were made from.
@@ -52,23 +55,44 @@ def write_series_pictures(
         InputError: a folder is no augmentation output.
     """
     pictures = []
+    types = load_taxonomy().types
     for folder in sorted(series, key=lambda path: path.name):
         name = str(read_json(folder / "series.json").get("site"))
-        diffusion = strongest(folder) if name in sources else None
-        if diffusion is None:
+        if name not in sources:
             continue
-        site = dataset.site(name)
+        classes = _classes(folder)
+        rows = strongest(folder, {key: SHAPES.index(types[kind].shape) for key, kind in classes.items()})
+        if not rows:
+            continue
         file = f"augmentation_{name}.jpg"
-        write_jpeg(out / file, _strip(site, diffusion))
-        caption = f"{site.name}, pair {diffusion.pair}: as recorded, then iterations 1 to {len(diffusion.changes)}"
-        pictures.append(Picture("augmentation", file, f"{caption} at diffusivity σ = {diffusion.diffusivity:.2f}"))
+        site = dataset.site(name)
+        write_jpeg(out / file, _stack([_strip(site, row) for row in rows]))
+        told = "; ".join(
+            f"{types[classes[row.annotation]].label}, pair {row.pair}, diffusivity σ = {row.diffusivity:.2f}"
+            for row in rows
+        )
+        caption = f"{site.name}: as recorded, then iterations 1 to {len(rows[0].changes)}. From above: {told}"
+        pictures.append(Picture("augmentation", file, caption))
         if len(pictures) == SITES:
             break
     return tuple(pictures)
 
 
-def strongest(folder: Path) -> Diffusion | None:
-    """Return the patch of a single hotspot that the last iteration changes most; None where there is none.
+def _classes(folder: Path) -> dict[int, int]:
+    """Return annotation id to class index, as the site's source defects have them: no labels are opened here."""
+    path = folder / "defects.json"
+    try:
+        return {int(row["annotation"]): int(row["kind"]) for row in read_json(path)["defects"]}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: is not the augmentation stage's output ({error!r}); run it again") from error
+
+
+def strongest(folder: Path, shapes: Mapping[int, int]) -> list[Diffusion]:
+    """Return of each hotspot shape the single hotspot that the last iteration changes most, in the shapes' order.
+
+    Args:
+        folder: a site's augmentation output.
+        shapes: annotation id to the index of its hotspot's shape.
 
     Raises:
         InputError: the folder is no augmentation output.
@@ -78,24 +102,28 @@ def strongest(folder: Path) -> Diffusion | None:
 
     path = folder / "series.json"
     content = read_json(path)
+    best: dict[int, Diffusion] = {}
     try:
         flat = load_file(folder / "series.safetensors")["changes"]
-        best: Diffusion | None = None
         for row in content["patches"]:
-            if len(row["annotations"]) != 1:
+            if len(row["annotations"]) != 1 or row["annotations"][0] not in shapes:
                 continue
             x0, y0, x1, y1 = (int(value) for value in row["box"])
-            shape = (int(content["iterations"]), y1 - y0, x1 - x0)
-            changes = flat[row["start"] : row["start"] + math.prod(shape)].reshape(shape) * np.float32(content["step"])
-            if best is None or np.abs(changes[-1]).max() > np.abs(best.changes[-1]).max():
-                best = Diffusion(str(row["pair"]), (x0, y0, x1, y1), float(row["diffusivity"]), changes)
+            form = (int(content["iterations"]), y1 - y0, x1 - x0)
+            changes = flat[row["start"] : row["start"] + math.prod(form)].reshape(form) * np.float32(content["step"])
+            annotation = int(row["annotations"][0])
+            known = best.get(shapes[annotation])
+            if known is None or np.abs(changes[-1]).max() > np.abs(known.changes[-1]).max():
+                best[shapes[annotation]] = Diffusion(
+                    str(row["pair"]), annotation, (x0, y0, x1, y1), float(row["diffusivity"]), changes
+                )
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: is not the augmentation stage's output ({error!r}); run it again") from error
-    return best
+    return [best[shape] for shape in range(len(SHAPES)) if shape in best]
 
 
 def _strip(site: Site, diffusion: Diffusion) -> Image:
-    """Draw the surroundings of the hotspot as recorded and after each iteration, all in one scale of colours."""
+    """Draw a hotspot's surroundings as recorded and after each iteration, in one scale of colours and of one width."""
     pair = next(pair for pair in site.pairs if pair.name == diffusion.pair)
     values = pair.read_infrared().values
     x0, y0, x1, y1 = diffusion.box
@@ -108,10 +136,16 @@ def _strip(site: Site, diffusion: Diffusion) -> Image:
     crops = [step[top : y1 + MARGIN, left : x1 + MARGIN] for step in steps]
     limits = (float(min(crop.min() for crop in crops)), float(max(crop.max() for crop in crops)))
     height, width = crops[0].shape
-    factor = TILE / max(height, width)
+    factor = min(WIDTH / width, MOST / height)
     size = (max(round(width * factor), 1), max(round(height * factor), 1))
-    tiles = [
-        np.asarray(cv2.resize(paint(crop, limits), size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
-        for crop in crops
-    ]
+    tiles = []
+    for crop in crops:
+        tile = np.asarray(cv2.resize(paint(crop, limits), size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
+        spare = WIDTH - size[0]
+        tiles.append(np.pad(tile, ((0, 0), (spare // 2, spare - spare // 2), (0, 0)), constant_values=255))
     return beside(tiles)
+
+
+def _stack(strips: Sequence[Image], gap: int = 8) -> Image:
+    white = np.full((gap, strips[0].shape[1], 3), 255, dtype=np.uint8)
+    return np.concatenate([part for strip in strips for part in (white, strip)][1:])

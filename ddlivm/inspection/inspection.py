@@ -18,7 +18,7 @@ class HeadChoice:
     Attributes:
         head: its name.
         how: the model's default, selected on these pairs, or named by the user.
-        scores: candidates' mean IoU under perturbation, where it was selected.
+        scores: candidates' scores, where it was selected.
         notes: what a reader of the choice must know.
     """
 

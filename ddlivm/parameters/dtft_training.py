@@ -42,18 +42,23 @@ class Tiles(Section):
 
 
 class Augmentation(Section):
-    """How often a tile is changed, 0 to 1 each (3.3).
+    """How tiles are changed, and how often, 0 to 1 each (3.3).
 
     Attributes:
+        method: `hstd`, the paper's; or in its ablation `oa_mix`, which stands in for diffusion and altitude crops;
+            `classic`, neither of them; `none`, tiles as they were cut.
         diffused: its hotspots are those of the diffused series.
         altitude: a quarter or a ninth of it is enlarged.
+        rotation: it is turned by a few degrees.
         noise: Gaussian noise is added.
         cutout: a rectangle is hidden.
         radiometry: infrared gain and offset, visible brightness and colour are changed.
     """
 
+    method: Literal["hstd", "oa_mix", "classic", "none"]
     diffused: float = Field(ge=0, le=1)
     altitude: float = Field(ge=0, le=1)
+    rotation: float = Field(ge=0, le=1)
     noise: float = Field(ge=0, le=1)
     cutout: float = Field(ge=0, le=1)
     radiometry: float = Field(ge=0, le=1)

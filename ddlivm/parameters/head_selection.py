@@ -1,23 +1,28 @@
 """Head selection's section (3.3)."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from ddlivm.parameters.base import Section
 
 
 class HeadSelection(Section):
-    """Robustness of every head to pasted source defects.
+    """Which head of the bank to use on a plant without labels.
 
     Attributes:
+        score: how heads are judged; `paper`: mean IoU of their detections before and after source defects are pasted
+            beside them, `agreement`: mean IoU of their detections with those of the other heads, nothing pasted.
         window: side of the neighbourhood that a defect is pasted into, raw infrared pixels of a 640-pixel-wide image.
-        score_threshold: detections below it are not perturbed, 0 to 1.
-        maximum_pairs: how many target pairs with detections are perturbed; null perturbs all.
+        score_threshold: detections below it are not judged, 0 to 1.
+        maximum_pairs: how many target pairs with detections are perturbed; null perturbs all. Agreement uses all pairs.
         resamples: bootstrap resamples of the pairs, for the scores' spread.
         sam_checkpoint: a SAM checkpoint for the detections' contours; null takes a threshold inside the box.
         threads: of the processor.
         seed: of the pastes and the resamples.
     """
 
+    score: Literal["paper", "agreement"]
     window: int = Field(ge=4, le=512)
     score_threshold: float = Field(ge=0, le=1)
     maximum_pairs: int | None = Field(ge=1)

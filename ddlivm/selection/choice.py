@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 Held = npt.NDArray[np.float64]
-"""(n,) IoU of one head's detections on one pair before and after the perturbation."""
+"""(n,) how far each of one head's detections on one pair held, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class Candidate:
 
     Attributes:
         head: its name.
-        score: mean IoU over all its perturbed detections; None when it detected nothing.
+        score: how far its detections held, mean over all that were tried; None when it detected nothing.
         spread: 2.5th and 97.5th percentile of the score over bootstrap resamples of the pairs.
-        detections: how many detections were perturbed.
+        detections: how many detections were tried.
         eligible: whether these are at least half of the heads' median.
     """
 
@@ -40,7 +40,7 @@ class Selection:
         candidates: every head, in the bank's order.
         last_fcos: the FCOS head of the last epoch.
         last_mask_rcnn: the Mask R-CNN head of the last epoch.
-        pairs: how many pairs were perturbed.
+        pairs: how many pairs were tried.
         notes: what a reader of the choice must know.
     """
 
@@ -63,7 +63,7 @@ def choose(heads: Sequence[str], pairs: Sequence[Mapping[str, Held]], resamples:
 
     Args:
         heads: the candidates, `<family>-<epoch>`.
-        pairs: for each perturbed pair, head to IoUs; a head without detections there may be absent.
+        pairs: for each pair that was tried, head to how far its detections held; one without detections may be absent.
         resamples: bootstrap resamples.
         seed: of the resamples.
     """

@@ -1,5 +1,7 @@
 """Examine pairs with every head: detect, perturb what was found, detect again (3.3).
 
+With the score `agreement` nothing is perturbed: a detection holds as far as the other heads find it too.
+
 The encoders are shared and the perturbation touches the infrared image only. So a pair costs one pass of the visible
 encoder, one of the infrared encoder for the clean image, one more for each distinct perturbed image (heads that found
 the same share it), and two of each head.
@@ -16,6 +18,7 @@ from ddlivm.augmentation.contours import contour_finder
 from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import AlignedPair, Detections, load_taxonomy
 from ddlivm.parameters import HeadSelection
+from ddlivm.selection.agreement import agreements
 from ddlivm.selection.choice import Held, Selection, choose
 from ddlivm.selection.perturbation import FarthestDefects, Perturbation, Target, targets_of
 from ddlivm.selection.robustness import held
@@ -59,12 +62,13 @@ class HeadBank(Protocol):
 
 @dataclass(frozen=True)
 class Trial:
-    """How the heads held on one perturbed pair.
+    """How the heads held on one pair.
 
     Attributes:
-        held: head to the IoUs before and after of its detections; heads without detections are absent.
-        images: how many distinct perturbed images the heads shared.
-        classes: the classes that were detected.
+        held: head to how far each of its detections held: the IoU before and after, or the agreement with other heads;
+            heads without detections are absent.
+        images: how many distinct perturbed images the heads shared; 0 where none was needed.
+        classes: the classes that were perturbed.
     """
 
     held: dict[str, Held]
@@ -79,7 +83,7 @@ class Examination:
     Attributes:
         pair: the pair.
         detections: head to its detections on the clean images, working frame, from `MINIMUM_SCORE`.
-        trial: how these held; None when the pair was not perturbed.
+        trial: how these held; None when that was not tried.
     """
 
     pair: AlignedPair
@@ -94,17 +98,19 @@ class Examiner:
     Attributes:
         detector: the encoders and heads.
         perturbation: makes the perturbed images.
-        score_threshold: detections from here on are perturbed, and must be found again.
+        score: how a detection is judged, `paper` or `agreement`.
+        score_threshold: detections from here on are judged.
         references: heads to run on the clean images only.
     """
 
     detector: HeadBank
     perturbation: Perturbation
+    score: str
     score_threshold: float
     references: tuple[str, ...] = ()
 
-    def examine(self, pair: AlignedPair, perturb: bool) -> Examination:
-        """Detect with every head; with `perturb`, also see how the detections hold."""
+    def examine(self, pair: AlignedPair, judge: bool) -> Examination:
+        """Detect with every head; with `judge`, also see how the detections hold."""
         values, images, radiometric = pair.infrared(), pair.visible()[None], pair.raw_infrared.radiometric
         visible = self.detector.encode_visible(images)
         infrared = self.detector.encode_infrared(values[None], radiometric)
@@ -118,9 +124,11 @@ class Examiner:
                 if head == "untrained"
                 else self.detector.detect(head, infrared, visible, MINIMUM_SCORE)[0]
             )
-        targets = {head: targets_of(found, self.detector.working_size) for head, found in sure.items() if len(found)}
-        if not (perturb and targets):
+        if not (judge and any(map(len, sure.values()))):
             return Examination(pair, detections, None)
+        if self.score == "agreement":
+            return Examination(pair, detections, Trial(agreements(sure), 0, frozenset()))
+        targets = {head: targets_of(found, self.detector.working_size) for head, found in sure.items() if len(found)}
         order = {wanted: index for index, wanted in enumerate(dict.fromkeys(targets.values()))}
         perturbed = self._encode(pair, values, tuple(order), radiometric)
         holds: dict[str, Held] = {}
@@ -138,8 +146,7 @@ class Examiner:
         radiometric: bool,
     ) -> Callable[[int], Features]:
         """Encode the distinct perturbed images in one batch; return what gives one image's maps."""
-        images = np.stack([self.perturbation.perturb(pair, values, targets) for targets in wanted])
-        features = self.detector.encode_infrared(images, radiometric)
+        features = self.detector.encode_infrared(self.perturbation.perturb(pair, values, wanted), radiometric)
         return lambda index: tuple(level[index : index + 1] for level in features)
 
 
@@ -152,8 +159,8 @@ def examine_pairs(
 ) -> Iterator[Examination]:
     """Examine pairs one after the other, in an order that depends on the seed and their number alone.
 
-    Only the first `maximum_pairs` pairs on which a head found something are perturbed. Of a pair nothing is kept once
-    the next one is asked for, so memory does not grow with their number.
+    With the paper's score, only the first `maximum_pairs` pairs on which a head found something are perturbed. Of a
+    pair nothing is kept once the next one is asked for, so memory does not grow with their number.
 
     Args:
         detector: the encoders and heads.
@@ -168,11 +175,11 @@ def examine_pairs(
         window=parameters.window,
         seed=parameters.seed,
     )
-    examiner = Examiner(detector, perturbation, parameters.score_threshold, references)
-    left = len(pairs) if parameters.maximum_pairs is None else parameters.maximum_pairs
+    examiner = Examiner(detector, perturbation, parameters.score, parameters.score_threshold, references)
+    left = parameters.maximum_pairs if parameters.score == "paper" and parameters.maximum_pairs else len(pairs)
     for index in np.random.default_rng(parameters.seed).permutation(len(pairs)):
         # A copy reads the images itself and takes them along when it goes.
-        examination = examiner.examine(replace(pairs[index]), perturb=left > 0)
+        examination = examiner.examine(replace(pairs[index]), judge=left > 0)
         left -= examination.trial is not None
         yield examination
 
@@ -180,7 +187,7 @@ def examine_pairs(
 def choose_head(
     detector: HeadBank, pairs: Sequence[AlignedPair], source_defects: SourceDefects, parameters: HeadSelection
 ) -> Selection:
-    """Choose the head whose detections on unlabelled pairs of one plant hold best when perturbed.
+    """Choose the head whose detections on unlabelled pairs of one plant hold best.
 
     Args:
         detector: the encoders and heads.
@@ -198,15 +205,17 @@ def decide(
     source_defects: SourceDefects,
     parameters: HeadSelection,
 ) -> Selection:
-    """Choose from how the heads held; None stands for a pair that was not perturbed."""
-    perturbed = [trial for trial in trials if trial is not None]
-    selection = choose(heads, [trial.held for trial in perturbed], parameters.resamples, parameters.seed)
+    """Choose from how the heads held; None stands for a pair on which that was not tried."""
+    tried = [trial for trial in trials if trial is not None]
+    selection = choose(heads, [trial.held for trial in tried], parameters.resamples, parameters.seed)
+    if parameters.score == "agreement":
+        return selection
     if not len(source_defects):
         note = "the source bank is empty, so nothing was perturbed: the last FCOS head stands"
         return replace(selection, chosen=selection.default, tie=True, notes=(note,))
     farthest, types = FarthestDefects(source_defects), load_taxonomy().types
     stand_in = {"shape": "defects of its shape group", "any": "defects of any type"}
-    missing = sorted({kind for trial in perturbed for kind in trial.classes if farthest.substitute(kind) != "type"})
+    missing = sorted({kind for trial in tried for kind in trial.classes if farthest.substitute(kind) != "type"})
     notes = tuple(
         f"no source defect of type {types[kind].name}: {stand_in[farthest.substitute(kind)]} stood in"
         for kind in missing

@@ -23,6 +23,9 @@ GRID = 2
 Target = tuple[int, int, int, int, int]
 """A detection to perturb: its class, then its box on the grid, xyxy working pixels."""
 
+CutOut = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]
+"""(h, w) excess over the surroundings, and (h, w) mask of what of it is pasted."""
+
 
 @dataclass(frozen=True)
 class FarthestDefects:
@@ -95,29 +98,44 @@ class Perturbation:
     seed: int
 
     def perturb(
-        self, pair: AlignedPair, values: npt.NDArray[np.float32], targets: Sequence[Target]
+        self, pair: AlignedPair, values: npt.NDArray[np.float32], wanted: Sequence[Sequence[Target]]
     ) -> npt.NDArray[np.float32]:
-        """Return the working infrared image with one source defect beside each target.
+        """Return the working infrared image with one source defect beside each target, once for each list of targets.
+
+        A target that several lists share is looked at once: one contour, one source defect, one place.
 
         Args:
             pair: the pair.
             values: (h, w) float32, its working infrared image; not changed.
-            targets: what `targets_of` made of the detections.
+            wanted: lists of what `targets_of` made of the detections.
+
+        Returns:
+            (len(wanted), h, w) float32.
         """
-        perturbed = values.copy()
+        pasted = self._cut_outs(pair, values, tuple(dict.fromkeys(target for targets in wanted for target in targets)))
+        side = self.window * pair.raw_infrared.values.shape[1] / REFERENCE_WIDTH
+        window = (side * pair.frame.factors[0], side * pair.frame.factors[1])
+        images = np.repeat(values[None], len(wanted), axis=0)
+        for image, targets in zip(images, wanted, strict=True):
+            for target in targets:
+                if target in pasted:
+                    rng = np.random.default_rng([self.seed, zlib.crc32(pair.pair.key.encode()), *target])
+                    paste(image, *pasted[target], Spot(target[1:], window), rng)
+        return images
+
+    def _cut_outs(
+        self, pair: AlignedPair, values: npt.NDArray[np.float32], targets: Sequence[Target]
+    ) -> dict[Target, CutOut]:
+        """Return what is pasted beside each target, in working pixels and the image's unit; none from an empty bank."""
         boxes = np.array([target[1:] for target in targets], dtype=np.float32).reshape(-1, 4)
-        raw_width = pair.raw_infrared.values.shape[1]
-        factors = np.array(pair.frame.factors)
-        window = self.window * raw_width / REFERENCE_WIDTH * factors
+        per_width = np.array(pair.frame.factors) * pair.raw_infrared.values.shape[1]
+        cut_outs = {}
         for target, contour in zip(targets, self.finder.find(values, boxes), strict=True):
             defect = self.farthest.find(target[0], (contour.area_share, contour.perimeter_share))
-            if defect is None:
-                continue
-            rng = np.random.default_rng([self.seed, zlib.crc32(pair.pair.key.encode()), *target])
-            excess, mask = _resize(defect, factors * raw_width / defect.image_width)
-            excess = excess * np.float32(_unit(defect, pair))
-            paste(perturbed, excess, mask, Spot(target[1:], (float(window[0]), float(window[1]))), rng)
-        return perturbed
+            if defect is not None:
+                excess, mask = _resize(defect, per_width / defect.image_width)
+                cut_outs[target] = (excess * np.float32(_unit(defect, pair)), mask)
+        return cut_outs
 
 
 def targets_of(detections: Detections, size: tuple[int, int]) -> tuple[Target, ...]:

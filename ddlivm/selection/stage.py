@@ -90,6 +90,7 @@ def select(
     selection = decide(detector.heads, trials, source_defects, parameters)
     context = {
         "fold": fold.name,
+        "score": parameters.score,
         "targets": list(fold.targets),
         "references": list(detector.references),
         "minimum_score": MINIMUM_SCORE,

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.augmentation.geometry import altitude_crop, flip_horizontal, flip_vertical
+from ddlivm.augmentation.geometry import altitude_crop, flip_horizontal, flip_vertical, rotate
+from ddlivm.augmentation.oa_mix import oa_mix
 from ddlivm.augmentation.photometry import add_noise, cutout
 from ddlivm.augmentation.sample import Sample
 from ddlivm.data import VISIBLE_RATIO, move
@@ -21,6 +22,10 @@ GRID = 4
 
 FIT = 0.8
 """A defect fits a tile well when its sides take no more than this share of the tile's."""
+
+
+ROTATION = 10.0
+"""Largest angle, degrees: flips turn tiles over already, and boxes of strips grow with the angle."""
 
 
 @dataclass(frozen=True)
@@ -110,22 +115,34 @@ class TileSampler:
             return self.whole(place.pair, place.plain)
         rng = np.random.default_rng([self.seed, epoch, index])
         shares = self.augmentation
-        variant = int(rng.integers(1, self.working_set.infrared.shape[1])) if rng.random() < shares.diffused else 0
+        hstd, span = shares.method == "hstd", float(self.working_set.spans[place.pair])
+        variants = self.working_set.infrared.shape[1]
+        variant = int(rng.integers(1, variants)) if hstd and rng.random() < shares.diffused else 0
         sample = self._cut(place, variant, rng)
-        if rng.random() < shares.altitude:
+        if hstd and rng.random() < shares.altitude:
             sample = self._lower(sample, rng)
+        if shares.method == "oa_mix":
+            sample = oa_mix(sample, span, rng)
+        if shares.method != "none":
+            sample = self._classic(sample, span, rng)
+        return replace(sample, infrared=InfraredRange(0.0, span).normalise(sample.infrared))
+
+    def _classic(self, sample: Sample, span: float, rng: np.random.Generator) -> Sample:
+        """Change a tile in the ways that know nothing of heat."""
+        shares = self.augmentation
         if rng.random() < 0.5:
             sample = flip_horizontal(sample)
         if rng.random() < 0.5:
             sample = flip_vertical(sample)
-        span = float(self.working_set.spans[place.pair])
+        if shares.rotation and rng.random() < shares.rotation:
+            sample = rotate(sample, rng.uniform(-ROTATION, ROTATION))
         if rng.random() < shares.radiometry:
             sample = jitter(sample, span, rng)
         if rng.random() < shares.noise:
             sample = add_noise(sample, rng)
         if rng.random() < shares.cutout:
             sample = cutout(sample, rng)
-        return replace(sample, infrared=InfraredRange(0.0, span).normalise(sample.infrared))
+        return sample
 
     def whole(self, pair: int, variant: int) -> Sample:
         """Return a working image as it is, its infrared values normalised."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ddlivm.augmentation.geometry import altitude_crop, flip_horizontal, flip_vertical, rotate180
+from ddlivm.augmentation.geometry import altitude_crop, flip_horizontal, flip_vertical, rotate
 from ddlivm.augmentation.photometry import add_noise, cutout
 from ddlivm.augmentation.sample import Sample
 from ddlivm.data import box_outlines
@@ -32,7 +32,7 @@ def drawn_box(hot: np.ndarray) -> tuple[float, ...]:
     return float(xs.min()), float(ys.min()), float(xs.max() + 1), float(ys.max() + 1)
 
 
-@pytest.mark.parametrize("turn", [flip_horizontal, flip_vertical, rotate180])
+@pytest.mark.parametrize("turn", [flip_horizontal, flip_vertical])
 @given(x0=st.integers(0, 22), y0=st.integers(0, 14), width=st.integers(1, 10), height=st.integers(1, 8))
 @settings(max_examples=20, deadline=None)
 def test_a_square_follows_its_box_when_flipped(
@@ -51,7 +51,59 @@ def test_flips_are_the_mirror_images_computed_by_hand() -> None:
     sample = square(4, 8, 12, 20)
     assert tuple(flip_horizontal(sample).boxes[0]) == (84, 8, 92, 20)
     assert tuple(flip_vertical(sample).boxes[0]) == (4, 44, 12, 56)
-    assert tuple(rotate180(sample).boxes[0]) == (84, 44, 92, 56)
+
+
+@given(
+    x0=st.integers(5, 15),
+    y0=st.integers(3, 10),
+    width=st.integers(1, 5),
+    height=st.integers(1, 3),
+    degrees=st.floats(-180, 180),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_square_follows_its_box_when_turned(x0: int, y0: int, width: int, height: int, degrees: float) -> None:
+    sample = square(4 * x0, 4 * y0, min(4 * (x0 + width), WIDTH), min(4 * (y0 + height), HEIGHT))
+    turned = rotate(sample, degrees)
+    inside = (turned.boxes > 1).all() and (turned.boxes < np.array([WIDTH, HEIGHT, WIDTH, HEIGHT]) - 1).all()
+    if len(turned.boxes) and inside:
+        # Half of a corner's pixel is less than half hot.
+        np.testing.assert_allclose(drawn_box(turned.infrared > 35), turned.boxes[0], atol=1.5)
+        np.testing.assert_allclose(drawn_box(turned.visible[..., 0] > 60), turned.boxes[0] * 7 / 4, atol=2)
+    np.testing.assert_array_equal(sample.infrared, square(*(int(v) for v in sample.boxes[0])).infrared)
+
+
+def test_a_turned_box_by_hand() -> None:
+    # A quarter turn about (48, 32) takes (x, y) to (80 - y, x - 16); 45 degrees widen a square by the root of 2.
+    np.testing.assert_allclose(rotate(square(40, 28, 48, 32), 90).boxes, [[48, 24, 52, 32]], atol=1e-4)
+    half = 8 / np.sqrt(2)
+    expected = [[48 - half, 32 - half, 48 + half, 32 + half]]
+    np.testing.assert_allclose(rotate(square(44, 28, 52, 36), 45).boxes, expected, atol=1e-4)
+
+
+def test_a_box_that_is_turned_out_of_the_tile_is_dropped_and_what_comes_in_is_the_mean() -> None:
+    sample = square(0, 0, 8, 8)
+    turned = rotate(sample, 90)  # the tile is wider than high: its left and right ends leave it
+    assert turned.boxes.shape == (0, 4)
+    assert turned.outlines == ()
+    np.testing.assert_allclose(turned.infrared[:, :10], sample.infrared.mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("degrees", [-170, -30, 7, 90])
+@pytest.mark.parametrize("points", TRIANGLES)
+def test_an_outline_is_turned_as_its_image_is(degrees: float, points: np.ndarray) -> None:
+    turned = rotate(drawn(points / 2 + [24, 16]), degrees)
+    expected = filled(turned.outlines[0], (WIDTH, HEIGHT))
+    differs = (turned.infrared > 0.5) != expected
+    assert not (differs & ~near_the_edge(expected, 1)).any()
+    low, high = turned.outlines[0].min(axis=0), turned.outlines[0].max(axis=0)
+    np.testing.assert_allclose([*low, *high], turned.boxes[0], atol=1e-3)
+
+
+def test_what_an_outline_has_beyond_its_box_does_not_widen_the_turned_box() -> None:
+    sample = square(40, 28, 48, 32)
+    far = np.array([[40, 28], [400, 28], [400, 32], [40, 32]], np.float32)
+    turned = rotate(replace(sample, outlines=(far,)), 0)
+    np.testing.assert_allclose(turned.boxes, sample.boxes, atol=1e-5)
 
 
 @pytest.mark.parametrize(("tiles", "column", "row"), [(2, 0, 0), (2, 1, 0), (2, 0, 1), (3, 1, 1), (3, 2, 2)])
@@ -85,7 +137,12 @@ def test_a_part_that_does_not_exist_is_refused() -> None:
 def test_no_boxes_stay_no_boxes() -> None:
     sample = square(4, 4, 8, 8)
     bare = sample.keep(np.array([False]))
-    for turned in (flip_horizontal(bare), altitude_crop(bare, 3, 0, 2), cutout(bare, np.random.default_rng(0))):
+    for turned in (
+        flip_horizontal(bare),
+        rotate(bare, 8),
+        altitude_crop(bare, 3, 0, 2),
+        cutout(bare, np.random.default_rng(0)),
+    ):
         assert turned.boxes.shape == (0, 4)
         assert turned.outlines == ()
 
@@ -111,7 +168,7 @@ def drawn(points: np.ndarray) -> Sample:
     return Sample(filled(points, (WIDTH, HEIGHT)).astype(np.float32), visible, boxes, np.array([3]), (points,))
 
 
-@pytest.mark.parametrize("turn", [flip_horizontal, flip_vertical, rotate180])
+@pytest.mark.parametrize("turn", [flip_horizontal, flip_vertical])
 @pytest.mark.parametrize("points", TRIANGLES)
 def test_an_outline_is_mirrored_as_its_image_is(turn: Callable[[Sample], Sample], points: np.ndarray) -> None:
     turned = turn(drawn(points))

@@ -180,6 +180,7 @@ def make_series(data: Path, site: str, folder: Path) -> Path:
     """Write the diffusion of each pair's first defect, in the format that the augmentation stage documents."""
     folder.mkdir(parents=True)
     rows: list[dict[str, Any]] = []
+    defects: list[dict[str, Any]] = []
     changes: list[np.ndarray] = []
     for name, labels in DataSet.load(data).site(site).labels.items():
         x0, y0, x1, y1 = (int(value) for value in labels.defects.boxes[0])
@@ -187,8 +188,10 @@ def make_series(data: Path, site: str, folder: Path) -> Path:
         start = sum(part.size for part in changes)
         row = {"pair": name, "draw": 0, "diffusivity": 0.2, "box": [x0, y0, x1, y1], "start": start}
         rows.append(row | {"annotations": [int(labels.ids[0])]})
+        defects.append({"annotation": int(labels.ids[0]), "kind": int(labels.defects.classes[0])})
         changes += [(bump * 400 * step).astype(np.int16).ravel() for step in range(1, 6)]
     write_json(folder / "series.json", {"site": site, "iterations": 5, "step": 0.01, "patches": rows})
+    write_json(folder / "defects.json", {"step": 0.01, "defects": defects})
     save_file({"changes": np.concatenate(changes)}, folder / "series.safetensors")
     return folder
 

@@ -36,6 +36,17 @@ def test_lines_rise_where_values_do():
     assert points[0][1] > points[1][1]
 
 
+def test_spreads_are_drawn_around_their_points():
+    series = [Series("a", [0, 1], [0.5, 0.5], [(0.4, 0.6), (0.0, 1.0)]), Series("b", [0], [0.1])]
+    chart = parse(lines("", series, "", "", y_limits=(0, 1)))
+    first, second = chart.findall(".//line[@class='spread']")
+    x, y = chart.find(".//polyline").get("points").split()[0].split(",")  # type: ignore[union-attr]
+    assert first.get("x1") == first.get("x2") == x
+    assert float(first.get("y1", 0)) > float(y) > float(first.get("y2", 0))
+    heights = [float(line.get("y1", 0)) - float(line.get("y2", 0)) for line in (first, second)]
+    assert heights[1] == pytest.approx(5 * heights[0], abs=0.5)
+
+
 def test_bars_are_as_high_as_their_values_and_gaps_stay_empty():
     chart = parse(bars("", ["a", "b"], [Bars("one", [0.5, None]), Bars("two", [1.0, 0.25])], "", y_limits=(0, 1)))
     heights = [float(rectangle.get("height", 0)) for rectangle in chart.findall(".//rect")]

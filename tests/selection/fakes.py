@@ -76,6 +76,13 @@ def frugal(values: npt.NDArray[np.float32]) -> Detections:
     return robust(values)[:1] if values[0, 0] > 31 else Detections.empty()
 
 
+def inventive(values: npt.NDArray[np.float32]) -> Detections:
+    """As `robust`, and as many again that are not there."""
+    found = robust(values)
+    boxes = np.concatenate([found.boxes, found.boxes + 30])
+    return Detections.of(boxes, np.full(len(boxes), 0.9), np.full(len(boxes), DIRTY))
+
+
 def unsure(values: npt.NDArray[np.float32]) -> Detections:
     """As `robust`, below the score threshold."""
     found = robust(values)

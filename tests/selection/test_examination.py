@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ddlivm.augmentation.source_defects import SourceDefects
-from ddlivm.data import load_taxonomy
+from ddlivm.data import Detections, load_taxonomy
 from ddlivm.parameters import HeadSelection
 from ddlivm.selection.examination import choose_head, examine_pairs
 from tests.selection.fakes import (
@@ -14,6 +14,7 @@ from tests.selection.fakes import (
     finds_nothing,
     fragile,
     frugal,
+    inventive,
     robust,
     source_defect,
     unsure,
@@ -21,7 +22,14 @@ from tests.selection.fakes import (
 )
 
 PARAMETERS = HeadSelection(
-    window=50, score_threshold=0.3, maximum_pairs=None, resamples=200, sam_checkpoint=None, threads=2, seed=0
+    score="paper",
+    window=50,
+    score_threshold=0.3,
+    maximum_pairs=None,
+    resamples=200,
+    sam_checkpoint=None,
+    threads=2,
+    seed=0,
 )
 
 
@@ -63,6 +71,35 @@ def test_a_cap_perturbs_fewer_pairs_and_still_detects_on_all(pairs) -> None:
     assert len(examinations) == 6
     assert sum(entry.trial is not None for entry in examinations) == 2
     assert all(len(entry.detections["fcos-002"]) == 2 for entry in examinations)
+
+
+def test_agreement_perturbs_nothing_looks_at_every_pair_and_leaves_the_odd_head_out(pairs) -> None:
+    agreement = PARAMETERS.model_copy(update={"score": "agreement", "maximum_pairs": 2})
+    heads = {"fcos-002": robust, "fcos-004": inventive, "mask_rcnn-002": robust, "mask_rcnn-004": robust}
+    detector = FakeDetector(heads)
+    selection = choose_head(detector, pairs, bank(), agreement)
+    assert detector.encoded == {"visible": 6, "infrared": 6}
+    assert selection.pairs == 6
+    scores = {entry.head: entry.score for entry in selection.candidates}
+    # The three agree on both spots; the fourth finds these and two that nobody else does.
+    assert scores == pytest.approx({"fcos-002": 1, "fcos-004": 0.5, "mask_rcnn-002": 1, "mask_rcnn-004": 1})
+    assert (selection.chosen, selection.tie) == ("fcos-002", True)
+    assert choose_head(FakeDetector(heads), pairs, SourceDefects(()), agreement) == selection, "it needs no bank"
+
+
+def test_one_pair_is_not_enough_to_choose(pairs) -> None:
+    selection = choose_head(FakeDetector({"fcos-002": fragile, "mask_rcnn-002": robust}), pairs[:1], bank(), PARAMETERS)
+    assert (selection.chosen, selection.tie, selection.pairs) == ("fcos-002", True, 1)
+    assert "tie of 2 heads" in selection.notes[0]
+
+
+def test_a_detection_at_the_border_is_perturbed_inside_the_image(pairs) -> None:
+    def at_the_corner(values: np.ndarray) -> Detections:
+        return Detections.of([[-4, -3, 9, 8]], [0.9], [0])
+
+    (first, *_) = examine_pairs(FakeDetector({"fcos-002": at_the_corner}), pairs, bank(), PARAMETERS)
+    assert first.trial is not None
+    np.testing.assert_allclose(first.trial.held["fcos-002"], [1])
 
 
 def test_references_detect_and_are_never_candidates(pairs) -> None:

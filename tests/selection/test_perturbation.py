@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ddlivm.augmentation.contours import ThresholdContours
+from ddlivm.augmentation.contours import Contour, ThresholdContours
 from ddlivm.data import AlignedPair, Detections, Infrared, Transform, load_taxonomy
 from ddlivm.selection.perturbation import FarthestDefects, Perturbation, targets_of
 from tests.selection.fakes import DIRTY, HEIGHT, SPOTS, WIDTH, aligned, bank, source_defect, write_pairs
@@ -52,7 +52,7 @@ def test_a_missing_type_takes_its_shape_group_then_any() -> None:
 
 def test_one_defect_is_added_near_the_detection(pair: AlignedPair) -> None:
     values = pair.infrared()
-    perturbed = perturbation(source_defect(size=(10, 8), excess=25)).perturb(pair, values, [TARGET])
+    perturbed = perturbation(source_defect(size=(10, 8), excess=25)).perturb(pair, values, [[TARGET]])[0]
     changed = perturbed != values
     assert changed.sum() == 80
     np.testing.assert_allclose((perturbed - values)[changed], 25, atol=1e-3)
@@ -65,15 +65,15 @@ def test_one_defect_is_added_near_the_detection(pair: AlignedPair) -> None:
 
 def test_the_same_detections_give_the_same_image_and_another_seed_another(pair: AlignedPair) -> None:
     values = pair.infrared()
-    first = perturbation().perturb(pair, values, [TARGET])
-    np.testing.assert_array_equal(first, perturbation().perturb(pair, values, [TARGET]))
-    assert (first != perturbation(seed=1).perturb(pair, values, [TARGET])).any()
+    first = perturbation().perturb(pair, values, [[TARGET]])[0]
+    np.testing.assert_array_equal(first, perturbation().perturb(pair, values, [[TARGET]])[0])
+    assert (first != perturbation(seed=1).perturb(pair, values, [[TARGET]])[0]).any()
 
 
 def test_one_detection_more_leaves_the_others_perturbation(pair: AlignedPair) -> None:
     values = pair.infrared()
-    both = perturbation().perturb(pair, values, [TARGET, (DIRTY, *SPOTS[1])])
-    one = perturbation().perturb(pair, values, [TARGET])
+    both = perturbation().perturb(pair, values, [[TARGET, (DIRTY, *SPOTS[1])]])[0]
+    one = perturbation().perturb(pair, values, [[TARGET]])[0]
     np.testing.assert_array_equal(both[:110, :130], one[:110, :130])
     assert (both[110:, 130:] != one[110:, 130:]).any()
 
@@ -82,7 +82,7 @@ def test_cut_outs_are_scaled_with_the_working_frame(pair: AlignedPair) -> None:
     half = AlignedPair(pair.pair, pair.transform, (WIDTH // 2, HEIGHT // 2))
     values = half.infrared()
     target = (DIRTY, 30, 30, 38, 36)
-    changed = perturbation(source_defect(size=(12, 8))).perturb(half, values, [target]) != values
+    changed = perturbation(source_defect(size=(12, 8))).perturb(half, values, [[target]])[0] != values
     assert changed.sum() == 6 * 4
 
 
@@ -91,7 +91,7 @@ def test_a_grey_target_takes_a_radiometric_defect_in_its_own_contrast(pair: Alig
     levels = np.tile(np.linspace(0, 100, WIDTH, dtype=np.float32), (HEIGHT, 1))
     grey.__dict__["raw_infrared"] = Infrared(levels, radiometric=False)
     values = grey.infrared()
-    perturbed = perturbation(source_defect(excess=5)).perturb(grey, values, [TARGET])
+    perturbed = perturbation(source_defect(excess=5)).perturb(grey, values, [[TARGET]])[0]
     change = (perturbed - values)[perturbed != values]
     np.testing.assert_allclose(change, 5 * 98 / 10, rtol=0.01)  # half of the spread there is half of the spread here
 
@@ -110,4 +110,27 @@ def test_an_empty_bank_changes_nothing(pair: AlignedPair, tmp_path: Path) -> Non
 
     values = pair.infrared()
     empty = Perturbation(FarthestDefects(SourceDefects(())), ThresholdContours(), 50, 0)
-    np.testing.assert_array_equal(empty.perturb(pair, values, [TARGET]), values)
+    np.testing.assert_array_equal(empty.perturb(pair, values, [[TARGET]])[0], values)
+
+
+class CountingContours(ThresholdContours):
+    """Counts the boxes of each call."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def find(self, values: np.ndarray, boxes: np.ndarray) -> list[Contour]:
+        self.calls.append(len(boxes))
+        return super().find(values, boxes)
+
+
+def test_lists_that_share_targets_share_their_contours(pair: AlignedPair) -> None:
+    values, other = pair.infrared(), (DIRTY, *SPOTS[1])
+    finder = CountingContours()
+    together = Perturbation(FarthestDefects(bank()), finder, 50, 0).perturb(
+        pair, values, [[TARGET], [TARGET, other], [other], []]
+    )
+    assert finder.calls == [2], "two targets, one look at the picture: with SAM, one embedding"
+    for image, targets in zip(together, ([TARGET], [TARGET, other], [other]), strict=False):
+        np.testing.assert_array_equal(image, perturbation().perturb(pair, values, [targets])[0])
+    np.testing.assert_array_equal(together[3], values)

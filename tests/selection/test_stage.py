@@ -14,7 +14,14 @@ from ddlivm.selection.stage import image_ids, select
 from tests.selection.fakes import DIRTY, HEIGHT, SPOTS, WIDTH, FakeDetector, bank, fragile, robust, write_pairs
 
 PARAMETERS = HeadSelection(
-    window=50, score_threshold=0.3, maximum_pairs=4, resamples=100, sam_checkpoint=None, threads=2, seed=0
+    score="paper",
+    window=50,
+    score_threshold=0.3,
+    maximum_pairs=4,
+    resamples=100,
+    sam_checkpoint=None,
+    threads=2,
+    seed=0,
 )
 COUNT = 5
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ddlivm import checkpoints
 from ddlivm.errors import Stopped
 from ddlivm.training.dtft import Dtft
 from ddlivm.training.dtft_stage import train_encoders

@@ -13,7 +13,8 @@ from ddlivm.training.tiles import Place, TileSampler
 from ddlivm.training.working_set import WorkingSet, clip
 from tests.augmentation.polygons import TRIANGLES, filled, near_the_edge
 
-NEVER = Augmentation(diffused=0, altitude=0, noise=0, cutout=0, radiometry=0)
+NEVER = Augmentation(method="hstd", diffused=0, altitude=0, rotation=0, noise=0, cutout=0, radiometry=0)
+ALWAYS = Augmentation(method="hstd", diffused=1, altitude=0.5, rotation=0.5, noise=1, cutout=1, radiometry=1)
 WIDTH, HEIGHT = 320, 256
 
 
@@ -69,14 +70,50 @@ def test_both_modalities_and_the_boxes_show_the_same_ground(index, box, scale):
 
 
 def test_a_tile_depends_on_its_seed_epoch_and_index_only():
-    always = Augmentation(diffused=1, altitude=0.5, noise=1, cutout=1, radiometry=1)
-    sampler, other = (TileSampler(coordinates(), tiles(), always, seed=0) for _ in range(2))
+    sampler, other = (TileSampler(coordinates(), tiles(), ALWAYS, seed=0) for _ in range(2))
     sampler.tile(Place(1, 0, (96, 64)), 1, 1)
     first, second = (which.tile(Place(0, 1, (96, 64)), 2, 5) for which in (sampler, other))
     assert np.array_equal(first.infrared, second.infrared)
     assert np.array_equal(first.visible, second.visible)
     assert np.array_equal(first.boxes, second.boxes)
     assert not np.array_equal(first.infrared, sampler.tile(Place(0, 1, (96, 64)), 3, 5).infrared)
+
+
+def test_diffusion_leaves_the_visible_tile_and_the_boxes_alone():
+    heated = NEVER.model_copy(update={"diffused": 1.0})
+    plain, hotter = coordinates(), coordinates()
+    hotter.infrared[:, 1:] += 2
+    for index in range(5):
+        first, second = (
+            TileSampler(data, tiles(scale=(1.0, 1.0)), heated, seed=0).tile(Place(0, 0, (96, 64)), 1, index)
+            for data in (plain, hotter)
+        )
+        assert np.array_equal(first.visible, second.visible)
+        assert np.array_equal(first.boxes, second.boxes)
+        assert np.allclose(second.infrared - first.infrared, 2 / 40 / 0.2, atol=0.01)
+
+
+def test_the_methods_of_the_ablation_differ_in_what_they_do():
+    place, data = Place(0, 0, (96, 64)), coordinates()
+    data.infrared[:, 1:] += 20  # what is diffused is hotter, all of it
+
+    def drawn(method, **shares):
+        changed = ALWAYS.model_copy(update={"method": method, "radiometry": 0, "noise": 0, "cutout": 0} | shares)
+        sampler = TileSampler(data, tiles(scale=(1.0, 1.0)), changed, seed=0)
+        return [sampler.tile(place, 1, index) for index in range(20)]
+
+    def celsius(sample):
+        return ((sample.infrared * 0.2 + 0.425) - 0.5) * 40
+
+    assert min(celsius(sample).max() for sample in drawn("hstd", rotation=0)) > 20
+    assert max(celsius(sample).max() for sample in drawn("classic", rotation=0)) < 20
+    plain = drawn("none")
+    columns = [celsius(sample)[0] * 16 for sample in plain]
+    assert all((np.diff(row) > 0).all() for row in columns), "neither flipped nor turned"
+    assert all(row[-1] - row[0] == pytest.approx(95, abs=1) for row in columns), "nor enlarged"
+    mixed = drawn("oa_mix", rotation=0)
+    assert any(len(np.unique(np.round(celsius(sample)[0] * 16))) < 80 for sample in mixed), "tones are changed"
+    assert all(0 in sample.classes for sample in mixed)
 
 
 def test_a_lower_flight_keeps_the_defect_in_view():
@@ -113,7 +150,7 @@ def test_an_outline_follows_its_image_into_the_tile(points, scale, altitude, siz
 
 
 def test_outlines_stay_beside_their_boxes_whatever_is_drawn():
-    always = Augmentation(diffused=1, altitude=0.3, noise=1, cutout=1, radiometry=1)
+    always = ALWAYS.model_copy(update={"rotation": 0})
     sampler = TileSampler(coordinates(), tiles(scale=(0.8, 1.25)), always, seed=0)
     for index in range(40):
         sample = sampler.tile(Place(0, index % 3, (96, 64)), 1, index)
