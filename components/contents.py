@@ -49,7 +49,7 @@ def _distributions() -> Iterator[Component]:
     for distribution in metadata.distributions():
         name = re.sub(r"[-_.]+", "-", distribution.name).lower()
         component = _component(name, distribution.version, f"pkg:pypi/{name}@{distribution.version}")
-        licence = dict(distribution.metadata.items()).get("License-Expression")
+        licence = distribution.metadata.json.get("license_expression")
         yield component | ({"licenses": [{"expression": licence}]} if licence else {})
 
 

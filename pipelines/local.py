@@ -9,11 +9,12 @@
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from socket import socket
 from urllib.error import URLError
@@ -90,7 +91,8 @@ def tracking_server(folder: Path) -> Iterator[str]:
         _wait_for(server, address, folder / "server.log")
         yield address
     finally:
-        os.killpg(server.pid, 15)
+        with suppress(ProcessLookupError):  # it may have ended by itself
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait()
 
 

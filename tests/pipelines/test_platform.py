@@ -55,10 +55,9 @@ def test_gpus_come_with_their_product_toleration_and_shared_memory(stage, needs)
 def test_what_may_be_preempted_or_cut_off_is_tried_again_later_and_later(stage, needs):
     assert tasks_of(stage)
     for task in tasks_of(stage):
-        policy = task.get("retryPolicy")
-        if needs.retries is None:
-            assert policy is None
-        else:
+        policy = task.get("retryPolicy", {})
+        assert bool(policy) == (needs.retries is not None)
+        if needs.retries is not None:
             assert policy["maxRetryCount"] == needs.retries.count
             assert policy["backoffDuration"] == f"{needs.retries.pause}s"
             assert policy["backoffMaxDuration"] == f"{needs.retries.longest}s"

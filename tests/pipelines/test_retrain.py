@@ -48,9 +48,17 @@ def test_every_stage_is_in_the_pipeline_with_what_it_needs(specification):
     assert set(NEEDS) == set(stage_names())
 
 
-def test_holds_no_secret(compiled):
+def test_holds_no_secret(compiled, specification):
     text = compiled.read_text()
-    assert not re.search(r"AKIA[0-9A-Z]{16}|password|BEGIN [A-Z ]*PRIVATE KEY|secretValue", text)
+    assert not re.search(r"AKIA[0-9A-Z]{16}|password|BEGIN [A-Z ]*PRIVATE KEY|secretValue|://[^/\s]*@", text)
+    executors = specification[0]["deploymentSpec"]["executors"].values()
+    assert not [executor for executor in executors if executor.get("container", {}).get("env")]
+    placed = specification[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values()
+    told = [secret for executor in placed for secret in executor.get("secretAsEnv", ())]
+    assert told
+    assert {field for secret in told for field in secret} <= {
+        "secretName", "secretNameParameter", "keyToEnv", "optional",
+    }  # fmt: skip
 
 
 def test_runs_whole_in_kubeflows_own_runner_to_what_dvc_gives(finished, tmp_path):

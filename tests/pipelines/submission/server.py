@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         elif re.fullmatch(r"/pipelines/.+/versions", path):
             self._answer({"pipeline_versions": self.server.versions})
         else:
-            lists = {
+            lists: dict[str, dict[str, Any]] = {
                 "/experiments": {"experiments": self.server.experiments},
                 "/pipelines": {"pipelines": self.server.pipelines},
                 "/healthz": {"multi_user": False},
