@@ -73,10 +73,9 @@ def status(host: str | None, run: str) -> int:
 
     found = Cluster(host).look(run)
     print(f"{found.display_name}: {found.state}, since {found.created_at:%Y-%m-%d %H:%M} UTC")
-    for task in (
-        sorted(found.run_details.task_details or (), key=lambda task: str(task.start_time)) if found.run_details else ()
-    ):
-        if task.state:
+    details = found.run_details.task_details if found.run_details else None
+    for task in sorted(details or (), key=lambda task: str(task.start_time)):
+        if task.state and not task.display_name.endswith("-driver"):  # a driver is Kubeflow's own pod
             print(f"  {task.state:<10} {task.display_name}")
             if task.error and task.error.message:
                 print(f"             {task.error.message.splitlines()[0]}")

@@ -107,16 +107,14 @@ class Builder:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
     def _call(self, *arguments: str) -> str:
-        """Run the client; return what it printed."""
+        """Run the client, its progress on stderr; return what it printed on stdout."""
         environment = os.environ | {"DOCKER_BUILDKIT": "1"}
         try:
-            result = subprocess.run(
-                [self.docker, *arguments], capture_output=True, text=True, env=environment, check=False
-            )
+            command = [self.docker, *arguments]
+            result = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=False)
         except OSError as error:
             raise InputError(f"{self.docker}: cannot be run ({error.strerror}); install Docker's client") from error
         if result.returncode != 0:
-            print(result.stderr, file=sys.stderr)
             raise InputError(f"{self.docker} {arguments[0]}: failed (exit status {result.returncode}); see above")
         return result.stdout
 

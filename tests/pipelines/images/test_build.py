@@ -42,12 +42,12 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(folder, monkeypatch, capsys):
+def run(folder, monkeypatch, capfd):
     def call(*arguments: str):
         monkeypatch.setattr("sys.argv", ["build", "--docker", str(folder / "client"), *arguments])
         (folder / "calls").write_text("")
         code = build.main()
-        return code, capsys.readouterr(), (folder / "calls").read_text().splitlines()
+        return code, capfd.readouterr(), (folder / "calls").read_text().splitlines()
 
     return call
 

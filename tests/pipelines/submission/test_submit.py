@@ -135,7 +135,7 @@ def test_a_server_that_is_away_is_one_line(call):
 def test_status_says_how_each_stage_stands(call, server, state, code):
     tasks = [
         {"display_name": "alignment", "state": state, "start_time": NOW, "error": {"message": "exit status 2\nmore"}},
-        {"display_name": "root-driver", "start_time": NOW},
+        {"display_name": "root-driver", "state": "SUCCEEDED", "start_time": NOW},
     ]
     server.runs.append(
         {"run_id": "r1", "display_name": "a run", "state": state, "created_at": NOW,
