@@ -123,18 +123,19 @@ def main() -> int:
     """Build all images; return the exit status."""
     builder = _builder()
     images: dict[str, Image] = {}
+    rows = [f"{'image':60} {'MB':>6} {'seconds':>8}"]
     try:
         builder.check()
-        print(f"{'image':60} {'MB':>6} {'seconds':>8}")
         for stage in GROUPS:
             images[stage], size, seconds = builder.build(stage)
             builder.write_contents(stage, images[stage])
             taken = "present" if seconds is None else f"{seconds:.0f}"
-            print(f"{images[stage].name:60} {size / 1e6:6.0f} {taken:>8}", flush=True)
+            rows.append(f"{images[stage].name:60} {size / 1e6:6.0f} {taken:>8}")
         Images(images).save()
     except InputError as error:
         print(f"images: {error}", file=sys.stderr)
         return 2
+    print("\n".join(rows))
     print(f"docker/images.lock names them; {CONTENTS}/ holds a bill of materials for each")
     return 0
 
