@@ -68,3 +68,15 @@ def test_health_covers_what_pyproject_says_an_image_holds(group):
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"][group]
     # Pillow is OpenCV's companion for metadata; mmcv-lite and the engine are what mmdet imports.
     assert set(declared) - {"pillow", "mmcv-lite", "onedl-mmengine"} == set(MODULES[group].values())
+
+
+def test_a_containers_outputs_say_which_image_and_revision_made_them(monkeypatch):
+    from components.provenance import Clock, facts
+
+    monkeypatch.setenv("DDLIVM_REVISION", "0123abcd")
+    monkeypatch.setenv("DDLIVM_IMAGE", "host/ddlivm-report@sha256:1")
+    told = facts(Clock(), [], "key", "")
+    assert (told["git"], told["image"]) == ("0123abcd", "host/ddlivm-report@sha256:1")
+    monkeypatch.delenv("DDLIVM_REVISION")
+    monkeypatch.delenv("DDLIVM_IMAGE")
+    assert facts(Clock(), [], "key", "")["image"] is None
