@@ -132,7 +132,7 @@ def retrain(
         params_uri: where params.yaml lies.
         sites: every site of the data.
         folds: the sites to hold out in turn; the fold that ships always runs.
-        cache_key: the data's md5 and the images' digests, so that a change of either misses Kubeflow's cache.
+        cache_key: the data's md5 and a digest of params.yaml, so that a change of either misses Kubeflow's cache.
     """
     with dsl.ExitHandler(place_notification(notification()), name="run"):
         data = dsl.importer(artifact_uri=data_uri, artifact_class=dsl.Dataset)

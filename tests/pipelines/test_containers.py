@@ -88,13 +88,14 @@ def test_every_container_says_which_image_it_ran(tasks, images):
     assert told == set(images.named.values())
 
 
-def test_a_container_that_fails_fails_the_run(repository, images, tmp_path):
+def test_a_container_that_fails_fails_the_run(repository, images, tmp_path, capfd):
     data = tmp_path / "data"
     shutil.copytree(repository / "data", data)
     broken = next(iter(sorted((data / "site2" / "infrared").iterdir())))
     broken.write_bytes(b"no image")
     with pytest.raises(InputError, match="the run failed"):
         run(data, repository / "params.yaml", tmp_path / "runs", images, "http://127.0.0.1:1")
+    assert broken.name in capfd.readouterr().out  # the container's own line
     assert not list(tmp_path.rglob("report"))
     assert not list((tmp_path / "runs").rglob("*.partial"))
 
