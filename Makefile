@@ -5,11 +5,18 @@ INSTALLED := .venv/installed.lock
 JOBS ?= 3
 UV := uv==0.13.9
 
+# For `images`: the client with BuildKit, where to push, what to build on, and how a build reaches the package index.
+DOCKER ?= docker
+REGISTRY ?=
+BASE_IMAGE ?= python:3.11-slim-bookworm
+BUILD_NETWORK ?= default
+CERTIFICATES ?= $(SSL_CERT_FILE)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types format lock data golden readmes benchmarks clean
+.PHONY: help setup demo test lint types format lock data golden readmes benchmarks images pipeline-local clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(INSTALLED) ## Make .venv from requirements.lock; does nothing when it is up to date
 
@@ -40,9 +47,11 @@ format: setup ## Format, and fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: setup ## Resolve pyproject.toml into requirements.lock again
+lock: setup ## Resolve pyproject.toml into requirements.lock again, and into its parts for the images
 	$(BIN)/uv pip compile pyproject.toml --extra dev --python $(BIN)/python \
 		--no-emit-index-url --no-annotate --no-header --output-file requirements.lock
+	$(MAKE) setup
+	$(BIN)/python -m pipelines.images.locks
 
 data: setup ## Simulate the demo's data anew and let data.dvc name it
 	$(BIN)/python -m pipelines.demo_data
@@ -55,6 +64,13 @@ readmes: setup ## Write the stages' READMEs from their docstrings
 
 benchmarks: setup ## Measure speed and accuracy of the parts, on a finished demo
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
+
+images: setup ## Build an image a stage, tagged by content, and write docker/images.lock (REGISTRY=host/path pushes them)
+	$(BIN)/python -m pipelines.images.build --docker "$(DOCKER)" --registry "$(REGISTRY)" --base "$(BASE_IMAGE)" \
+		--installer "$(UV)" --network "$(BUILD_NETWORK)" --certificates "$(CERTIFICATES)"
+
+pipeline-local: setup ## Run the Kubeflow pipeline on this machine with the built images, on smoke-size data
+	$(BIN)/python -m pipelines.local
 
 clean: ## Remove the stages' outputs and the report; keeps data, .venv, tracked runs and DVC's cache
 	rm -rf build reports

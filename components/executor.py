@@ -11,7 +11,7 @@ from ddlivm.errors import InputError
 
 MOUNTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 """Where Kubeflow's launcher puts an artifact of each store; anything else is a path already."""
-TOLD = ("git", "key", "peak_memory_bytes", "seconds")
+TOLD = ("git", "image", "key", "peak_memory_bytes", "seconds")
 """Metadata travels in every later stage's executor input, on a command line: only what is short goes along."""
 
 

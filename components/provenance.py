@@ -1,5 +1,6 @@
 """How an output came to be: a sidecar that nothing hashes."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -43,6 +44,7 @@ def facts(clock: Clock, argv: Sequence[str], key: str, cache_key: str) -> dict[s
         "argv": _shortened(argv),
         "cache_key": cache_key,
         "git": _revision(),
+        "image": os.environ.get("DDLIVM_IMAGE"),  # a container's pipeline tells it
         "key": key,
         "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
         "peak_memory_bytes": clock.peak_memory_bytes,
@@ -85,6 +87,8 @@ def _version(name: str) -> str | None:
 
 
 def _revision() -> str | None:
+    if built_from := os.environ.get("DDLIVM_REVISION"):  # an image has no history, and says of which it is
+        return built_from
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

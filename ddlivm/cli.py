@@ -2,13 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from ddlivm.errors import InputError
 from ddlivm.evaluation.command import summary
 
+Distributed = Literal["pod", "trainjob"]
 app = typer.Typer(
     name="ddlivm",
     help="Find defects of photovoltaic plants in infrared and visible drone images.",
@@ -94,6 +95,41 @@ def track(
     from ddlivm.registry.command import track as work
 
     work(build, params, experiment)
+
+
+@app.command()
+def submit(
+    host: Annotated[str | None, typer.Option(envvar="KFP_HOST", help="The Kubeflow Pipelines server.")] = None,
+    experiment: Annotated[str, typer.Option(help="Its experiment.")] = "ddlivm",
+    data_rev: Annotated[str, typer.Option(help="The git revision whose data.dvc names the data.")] = "HEAD",
+    folds: Annotated[str, typer.Option(help="Sites to hold out, with commas; by default params.yaml's.")] = "",
+    store: Annotated[
+        str | None, typer.Option(envvar="DDLIVM_STORE", help="Where the cluster finds inputs: s3://bucket/path.")
+    ] = None,
+    cron: Annotated[str | None, typer.Option(help="Run by a schedule: six fields, seconds first.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compile and check; send nothing.")] = False,
+    distributed: Annotated[
+        Distributed | None, typer.Option(help="Train on all GPUs of one pod, or on several pods by a TrainJob.")
+    ] = None,
+    gpus: Annotated[int, typer.Option(min=1, help="GPUs of each pod that trains, with --distributed.")] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Pods that train together, with --distributed trainjob.")] = 1,
+) -> None:
+    """Retrain on a cluster, now or by a schedule, and print the run's link."""
+    from pipelines.command import submit as work
+
+    members = [fold for fold in folds.split(",") if fold]
+    work(host, experiment, data_rev, members, store, cron, dry_run, distributed, gpus, nodes)
+
+
+@app.command()
+def status(
+    run: Annotated[str, typer.Argument(help="The run's identifier, the end of its link.")],
+    host: Annotated[str | None, typer.Option(envvar="KFP_HOST", help="The Kubeflow Pipelines server.")] = None,
+) -> None:
+    """Say how a run on the cluster stands; exit with 1 if it failed."""
+    from pipelines.command import status as work
+
+    raise SystemExit(work(host, run))
 
 
 def main() -> None:

@@ -6,12 +6,15 @@
    cross-domain evaluation; the fold `all`, which ships, runs the same beside them.
 4. All folds' figures become the report.
 5. The fold `all`'s parts are judged by the gate and registered.
+6. However it ends, a webhook is told.
 """
 
 import argparse
+import tempfile
 from pathlib import Path
-from typing import List, NamedTuple  # noqa: UP035 - Kubeflow reads no `list[...]` of artifacts
+from typing import Any, List, NamedTuple  # noqa: UP035 - Kubeflow reads no `list[...]` of artifacts
 
+import yaml
 from kfp import compiler, dsl
 
 from components.alignment.component import alignment
@@ -21,10 +24,11 @@ from components.dtft_training.component import dtft_training
 from components.head_checkpointing.component import head_checkpointing
 from components.head_selection.component import head_selection
 from components.hstd_augmentation.component import hstd_augmentation
+from components.notification.component import notification
 from components.registration.component import registration
 from components.report.component import report
 from ddlivm.data.folds import ALL
-from pipelines.platform import place, use_registry
+from pipelines.platform import place, place_notification
 
 SITES = [f"site{number}" for number in range(1, 10)]
 
@@ -128,25 +132,34 @@ def retrain(
         params_uri: where params.yaml lies.
         sites: every site of the data.
         folds: the sites to hold out in turn; the fold that ships always runs.
-        cache_key: the data's md5 and the images' digests, so that a change of either misses Kubeflow's cache.
+        cache_key: the data's md5 and a digest of params.yaml, so that a change of either misses Kubeflow's cache.
     """
-    data = dsl.importer(artifact_uri=data_uri, artifact_class=dsl.Dataset)
-    params = dsl.importer(artifact_uri=params_uri, artifact_class=dsl.Artifact)
-    given = {"params": params.output, "cache_key": cache_key}
-    with dsl.ParallelFor(sites, name="sites") as site:
-        augmented = hstd_augmentation(**given, data=data.output, site=site)
-        place(augmented, "hstd_augmentation")
+    with dsl.ExitHandler(place_notification(notification()), name="run"):
+        data = dsl.importer(artifact_uri=data_uri, artifact_class=dsl.Dataset)
+        params = dsl.importer(artifact_uri=params_uri, artifact_class=dsl.Artifact)
+        given = {"params": params.output, "cache_key": cache_key}
+        with dsl.ParallelFor(sites, name="sites") as site:
+            augmented = hstd_augmentation(**given, data=data.output, site=site)
+            place(augmented, "hstd_augmentation")
 
-    def series() -> dsl.Collected:
-        return dsl.Collected(augmented.outputs["series"])  # the compiler changes it: each consumer needs its own
+        def series() -> dsl.Collected:
+            return dsl.Collected(augmented.outputs["series"])  # the compiler changes it: each consumer needs its own
 
-    held_out = run_held_out_folds(**given, data=data.output, series=series(), folds=folds)
-    shipped = run_fold(**given, data=data.output, series=series(), fold=ALL)
-    figures = {"figures": held_out.output, "shipped_figures": shipped.outputs["figures"]}
-    place(report(**given, **figures), "report")
-    parts = {name: shipped.outputs[name] for name in ("segmenter", "encoders", "bank", "selection")}
-    registered = registration(**given, **parts, **figures, series=series())
-    use_registry(place(registered, "registration"))
+        held_out = run_held_out_folds(**given, data=data.output, series=series(), folds=folds)
+        shipped = run_fold(**given, data=data.output, series=series(), fold=ALL)
+        figures = {"figures": held_out.output, "shipped_figures": shipped.outputs["figures"]}
+        place(report(**given, **figures), "report")
+        parts = {name: shipped.outputs[name] for name in ("segmenter", "encoders", "bank", "selection")}
+        registered = registration(**given, **parts, **figures, series=series())
+        place(registered, "registration")
+
+
+def documents() -> list[dict[str, Any]]:
+    """Return the compiled pipeline: its specification, and what it asks of Kubernetes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "retrain.yaml"
+        compiler.Compiler().compile(retrain, str(path))
+        return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
 
 
 def main() -> None:

@@ -20,5 +20,5 @@ def test_help_explains_every_target():
 
 def test_ci_runs_what_the_readers_run():
     script = (ROOT / ".ci/run").read_text()
-    assert re.findall(r"^make (\w+)$", script, re.MULTILINE) == ["setup", "lint", "types", "test", "demo"]
+    assert re.findall(r"^make (\w+)$", script, re.MULTILINE) == ["setup", "lint", "types", "test", "demo", "images"]
     assert "set -euo pipefail" in script

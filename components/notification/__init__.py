@@ -1,0 +1,1 @@
+"""What tells a person that a run has ended."""

@@ -1,0 +1,137 @@
+"""Which data a run names, and where a cluster finds it."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ddlivm.errors import InputError
+from ddlivm.files import sha256
+
+POINTER = Path("data.dvc")
+FOLDER = Path("data")
+MANIFEST = "manifest.json"
+DVC = Path(sys.executable).parent / "dvc"
+
+
+@dataclass(frozen=True)
+class DataRevision:
+    """A version of the data.
+
+    Attributes:
+        revision: the git commit, 40 hexadecimal digits.
+        md5: DVC's, of the whole folder.
+        in_place: whether `data/` holds it.
+    """
+
+    revision: str
+    md5: str
+    in_place: bool
+
+
+def find_revision(name: str) -> DataRevision:
+    """Return the data that a git revision names.
+
+    Args:
+        name: a commit, branch or tag.
+
+    Raises:
+        InputError: there is no such revision or it names no data; or it is the current one, and what lies here is not
+            what git knows.
+    """
+    revision = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    if not revision:
+        raise InputError(f"--data-rev {name}: is no commit, branch or tag of this repository")
+    text = _git("show", f"{revision}:{POINTER}")
+    try:
+        md5 = str(yaml.safe_load(text)["outs"][0]["md5"])
+    except (yaml.YAMLError, KeyError, IndexError, TypeError) as error:
+        raise InputError(f"--data-rev {name}: has no {POINTER} that names data; run: dvc add {FOLDER}") from error
+    current = revision == _git("rev-parse", "HEAD")
+    if current:
+        _refuse_dirty(name)
+    return DataRevision(revision, md5, current and FOLDER.is_dir())
+
+
+def publish(data: DataRevision, store: str) -> str:
+    """Put the data where a cluster's stages find it, unless it is there, and return its address.
+
+    A manifest of all files goes last: a folder without one is an upload that was cut off, and is filled again.
+
+    Args:
+        data: which.
+        store: the prefix of all inputs, such as `s3://bucket/ddlivm`.
+
+    Raises:
+        InputError: the store cannot be reached, or the data cannot be fetched.
+    """
+    address = f"{store}/data/{data.md5}"
+    with _reachable(store) as files:
+        if not files.exists(f"{address}/{MANIFEST}"):
+            with _folder(data) as folder:
+                files.put(f"{folder}/", f"{address}/", recursive=True)
+                files.pipe_file(f"{address}/{MANIFEST}", json.dumps(_manifest(folder), indent=1).encode())
+    return address
+
+
+def publish_params(params: Path, store: str) -> str:
+    """Put params.yaml beside the data under the name of its content, and return its address.
+
+    Raises:
+        InputError: the store cannot be reached.
+    """
+    address = f"{store}/params/{sha256(params)[:16]}.yaml"
+    with _reachable(store) as files:
+        files.pipe_file(address, params.read_bytes())
+    return address
+
+
+def _refuse_dirty(name: str) -> None:
+    if _git("status", "--porcelain", "--", str(POINTER)):
+        raise InputError(f"{POINTER}: differs from {name}; commit it, so that the run's data has a name")
+    if FOLDER.exists() and subprocess.run([DVC, "status", "--quiet", POINTER], check=False).returncode != 0:
+        raise InputError(f"{FOLDER}/: differs from {POINTER}; run: dvc add {FOLDER}, or: dvc checkout {POINTER}")
+
+
+@contextmanager
+def _folder(data: DataRevision) -> Iterator[Path]:
+    """Yield a folder with the data: `data/`, or a copy that DVC fetches."""
+    if data.in_place:
+        yield FOLDER
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        target = Path(scratch) / FOLDER
+        command = [DVC, "get", "--quiet", "--rev", data.revision, ".", FOLDER, "--out", target]
+        if subprocess.run([str(word) for word in command], check=False).returncode != 0:
+            raise InputError(f"the data of {data.revision[:12]} cannot be fetched; on a machine that has it: dvc push")
+        yield target
+
+
+def _manifest(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@contextmanager
+def _reachable(store: str) -> Iterator[Any]:
+    """Yield the store's file system; what goes wrong there is one line."""
+    import fsspec
+
+    folders = {} if "://" in store else {"auto_mkdir": True}  # only a disk has folders to make
+    try:
+        yield fsspec.url_to_fs(store, **folders)[0]
+    except InputError:
+        raise
+    except Exception as error:  # each kind of store has its own exceptions
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{store}: cannot be written ({reason}); check the address and AWS_* variables") from error
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
