@@ -80,7 +80,7 @@ class Judged:
         if scores is None or self.eligible.sum() < 3:
             return float("nan")
         ranks = [pd.Series(values[self.eligible]).rank().to_numpy() for values in (scores, truth)]
-        return float(np.corrcoef(np.stack(ranks))[0, 1]) if all(np.ptp(rank) > 0 for rank in ranks) else float("nan")
+        return float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if all(np.ptp(rank) > 0 for rank in ranks) else float("nan")
 
     def regret(self, way: str, truth: Floats) -> float:
         """Return how much better the best head that may be chosen is than the chosen one."""
