@@ -54,10 +54,8 @@ class Level:
         to_seen = (seen.shape[1] / pair.visible_size[0], seen.shape[0] / pair.visible_size[1])
         width, height = (max(round(side * scale * to_seen[0]), 8) for side in pair.infrared_size)
         template = structure(resize(pair.infrared, (width, height)), pair.infrared_mask)
-        along, down = (
-            cv2.Sobel(template, cv2.CV_32F, 1, 0, scale=1 / 8),
-            cv2.Sobel(template, cv2.CV_32F, 0, 1, scale=1 / 8),
-        )
+        along = cv2.Sobel(template, cv2.CV_32F, 1, 0, scale=1 / 8)
+        down = cv2.Sobel(template, cv2.CV_32F, 0, 1, scale=1 / 8)
         x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2)[None, :, None]
         y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2)[:, None, None]
         steepest = np.stack([along, down, along * x + down * y, down * x - along * y]).reshape(4, -1)
@@ -123,10 +121,8 @@ def _composed(transform: Transform, change: Matrix, level: Level) -> Transform:
     height, width = level.template.shape[:2]
     centre = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1.0]])
     moved = np.array([[1 + growth, -turn, across], [turn, 1 + growth, down], [0, 0, 1]])
-    inside = (
-        np.linalg.inv(level.from_infrared) @ centre @ np.linalg.inv(moved) @ np.linalg.inv(centre) @ level.from_infrared
-    )
-    matrix = (np.vstack([transform.matrix, [0, 0, 1]]) @ inside)[:2]
+    into = np.linalg.inv(centre) @ level.from_infrared
+    matrix = (np.vstack([transform.matrix, [0, 0, 1]]) @ np.linalg.inv(into) @ np.linalg.inv(moved) @ into)[:2]
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     angle = float(np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])))
     return Transform(scale, float(matrix[0, 2]), float(matrix[1, 2]), angle)

@@ -23,7 +23,7 @@ SCALES = tuple(float(scale) for scale in np.exp(np.arange(np.log(0.45), np.log(1
 OCTAVE = 5
 """So many scales share one infrared structure, which is shrunk by up to a fifth for each."""
 
-BEYOND = 0.1
+BEYOND = 0.06
 """The infrared frame may leave the visible one by this share on each side."""
 
 SHARED = 0.3

@@ -1,4 +1,4 @@
-"""Align pairs without inspecting them: where an infrared pixel lies in the visible image, and a picture to judge it by."""
+"""Align pairs without inspecting them, and draw a picture to judge it by."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

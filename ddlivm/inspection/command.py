@@ -154,9 +154,7 @@ def _check_out(out: Path, folder: Path, mark: str = SUMMARY) -> None:
     if target == source or target in source.parents:
         raise InputError(f"--out {out}: holds the images themselves; give another folder")
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file())):
-        raise InputError(
-            f"--out {out}: exists and is no earlier output of this command; remove it or give another folder"
-        )
+        raise InputError(f"--out {out}: exists and is no earlier output; remove it or give another folder")
 
 
 def _say(entry: "Rejected") -> None:
