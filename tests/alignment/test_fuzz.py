@@ -1,5 +1,6 @@
 """Whatever the two files hold: an answer, or one line that says what is wrong."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from tests.alignment.scene import SECTION
 
 FILLS = ("noise", "black", "white", "stripes", "ramp", "few")
 KINDS = ("grey8", "grey16", "colour8", "alpha", "palette", "bilevel", "grey_alpha", "float32", "colour16")
+EXAMPLES = int(os.environ.get("DDLIVM_FUZZ", "40"))
 SUFFIXES = {"float32": ".tiff"}
 
 
@@ -60,7 +62,7 @@ images = st.tuples(
 )
 
 
-@settings(max_examples=300, deadline=10_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(infrared=images, visible=images)
 def test_any_two_images_give_a_doubtful_answer_or_one_line(tmp_path: Path, infrared: tuple, visible: tuple):
     paths = [
@@ -79,7 +81,7 @@ def test_any_two_images_give_a_doubtful_answer_or_one_line(tmp_path: Path, infra
     assert found.confidence >= 0.5 or "low_confidence" in found.flags
 
 
-@settings(max_examples=60, deadline=10_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(max_size=400), start=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8", b"II*\x00"]))
 def test_bytes_that_are_no_image_are_one_line(tmp_path: Path, data: bytes, start: bytes):
     path = tmp_path / "a.png"
