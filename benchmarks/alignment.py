@@ -4,10 +4,10 @@
 
 Simulated pairs have an exact truth, and masks by the segmenter. Real pairs (`--real`, a folder with T-images/*_T.JPG
 and V-images/*_V.JPG that came registered) get one: windows of random place and size are cut out of each infrared image
-and blown up to the whole frame, and the window is what is asked for. Their own registration is off by some pixels, which
-no way may know. Errors are mean distances of the four corners of the infrared image, in raw infrared pixels of simulated
-pairs and in pixels of the original images of real ones. A transform that is off by more than 20 pixels and not flagged
-is a silent failure. Time is the processor's, of one thread.
+and blown up to the whole frame, and the window is what is asked for. Their own registration is off by some pixels,
+which no way may know. Errors are mean distances of the four corners of the infrared image, in raw infrared pixels of
+simulated pairs and in pixels of the original images of real ones. A transform that is off by more than 20 pixels and
+not flagged is a silent failure. Time is the processor's, of one thread.
 """
 
 import argparse

@@ -47,7 +47,8 @@ def align_pairs(pairs: Iterable[PairEvidence], parameters: Alignment) -> tuple[P
     Returns:
         The transform of the rig that most pairs share, and each pair's by name. Confidence is how likely it is that no
         corner is off by more than 20 pixels. Flags: `no_panels` (a mask is empty or full), `blank_infrared` and
-        `blank_visible` (the image shows nothing), `low_confidence`, `site_fallback` (the site's transform stands in
+        `blank_visible` (the image shows nothing), `strip_infrared` and `strip_visible` (the image has no camera's
+        shape), `low_confidence`, `site_fallback` (the site's transform stands in
         for the pair's own), `registered` (the images came aligned), `rig_changed` (of the site: its pairs are of
         several rigs; of a pair: it is not of the one that most share).
 

@@ -15,6 +15,9 @@ WIDTH = 320
 BLANK = 0.9
 """An image of which one level covers so much shows nothing: black, burnt out, or a lens cap."""
 
+STRIP = 4
+"""An image whose one side is so many times the other is no camera's frame."""
+
 EMPTY = 0.02
 FULL = 0.98
 """A mask that covers less or more of its image says nothing about where panels end."""
@@ -49,9 +52,11 @@ class PairEvidence:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """What is wrong with the images themselves: `blank_infrared`, `blank_visible`."""
-        images = {"blank_infrared": self.infrared, "blank_visible": self.visible}
-        return tuple(name for name, image in images.items() if _is_blank(image))
+        """What is wrong with the images themselves: `blank_` or `strip_`, and `infrared` or `visible`."""
+        images = {"infrared": (self.infrared, self.infrared_size), "visible": (self.visible, self.visible_size)}
+        blank = (f"blank_{name}" for name, (image, _) in images.items() if _is_blank(image))
+        strip = (f"strip_{name}" for name, (_, size) in images.items() if max(size) > STRIP * min(size))
+        return (*blank, *strip)
 
     def without_masks(self) -> Self:
         """Return the same pair as if nobody knew its panels."""
@@ -97,8 +102,9 @@ def gather(
 
 
 def _shrink(image: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | npt.NDArray[np.uint8]:
-    """Return the picture at `WIDTH`; one of another shape than a camera's keeps at least 8 rows."""
-    size = (WIDTH, max(round(image.shape[0] * WIDTH / image.shape[1]), 8))
+    """Return the picture at `WIDTH`; a strip is brought to the shape of the longest frame."""
+    height = round(image.shape[0] * WIDTH / image.shape[1])
+    size = (WIDTH, min(max(height, WIDTH // STRIP), WIDTH * STRIP))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 

@@ -10,7 +10,14 @@ def test_gathering_keeps_small_pictures_and_raw_sizes():
     found = gather("p", infrared, visible)
     assert found.sizes == ((640, 512), (1280, 1024))
     assert found.infrared.shape == found.visible.shape == (256, WIDTH)
-    assert gather("p", infrared[:1], visible[:, :1]).infrared.shape == (8, WIDTH)
+
+
+def test_a_strip_of_pixels_is_a_fault_and_stays_small():
+    shown = np.random.default_rng(0).integers(0, 255, (5000, 640, 3)).astype(np.uint8)
+    found = gather("p", shown[:1, :, 0].astype(np.float32), shown[:, :1])
+    assert found.faults == ("strip_infrared", "strip_visible")
+    assert max(found.infrared.size, found.visible.size) <= 4 * WIDTH * WIDTH
+    assert gather("p", shown[:512, :, 0].astype(np.float32), shown[:160]).faults == ()
 
 
 def test_pixels_that_are_no_numbers_count_as_the_median():

@@ -1,6 +1,5 @@
 """Whatever the two files hold: an answer, or one line that says what is wrong."""
 
-import os
 from pathlib import Path
 
 import cv2
@@ -17,7 +16,6 @@ from tests.alignment.scene import SECTION
 
 FILLS = ("noise", "black", "white", "stripes", "ramp", "few")
 KINDS = ("grey8", "grey16", "colour8", "alpha", "palette", "bilevel", "grey_alpha", "float32", "colour16")
-EXAMPLES = int(os.environ.get("DDLIVM_FUZZ", "40"))
 SUFFIXES = {"float32": ".tiff"}
 
 
@@ -62,7 +60,7 @@ images = st.tuples(
 )
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(infrared=images, visible=images)
 def test_any_two_images_give_a_doubtful_answer_or_one_line(tmp_path: Path, infrared: tuple, visible: tuple):
     paths = [
