@@ -1,7 +1,7 @@
 """Spatial alignment (3.1): where an infrared pixel lies in the visible image, without calibration.
 
-`gather` makes a pair's evidence from its raw images and masks; `align_pairs` finds the site's transform from all of
-them and says how well each pair keeps to it.
+`gather` makes a pair's evidence from its raw images and, where they are known, its panels; `align_pairs` finds the
+site's transform from all of them and says how well each pair keeps to it.
 """
 
 from ddlivm.alignment.consensus import align_pair, align_pairs

@@ -1,15 +1,15 @@
-"""A site has one rig: find it from many pairs, then say how well each pair keeps to it."""
+"""A site has one rig: find it from its surest pairs, then say how well each pair keeps to it."""
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ddlivm.alignment.evidence import PairEvidence, choose
-from ddlivm.alignment.refinement import refine, residual, shifted
-from ddlivm.alignment.search import Match, search
-from ddlivm.alignment.widths import candidate_scales
+from ddlivm.alignment.evidence import PairEvidence
+from ddlivm.alignment.match import Estimate, corner_distance
+from ddlivm.alignment.matching import align_by_structure
+from ddlivm.alignment.paper import align_by_masks
+from ddlivm.alignment.rigs import Rig, Rigs
 from ddlivm.data.transforms import PairAlignment, Transform
 from ddlivm.errors import InputError
 from ddlivm.parameters.alignment import Alignment
@@ -18,38 +18,65 @@ NO_PANELS = "no_panels"
 LOW_CONFIDENCE = "low_confidence"
 SITE_FALLBACK = "site_fallback"
 REGISTERED = "registered"
-SINGLE_PAIR = "single_pair"
-"""Along a row one module looks like the next: two pairs outvote a slip by a module, one cannot."""
+RIG_CHANGED = "rig_changed"
+Sizes = tuple[tuple[int, int], tuple[int, int]]
+METHODS: dict[str, Callable[[Sequence[PairEvidence], Alignment], Estimate]] = {
+    "structure": align_by_structure,
+    "paper": align_by_masks,
+}
 
-COVERED = (0.45, 1.2)
-"""Share of the visible frame's width that the infrared frame covers, with cameras that fly together."""
+
+@dataclass(frozen=True)
+class _Own:
+    """What is kept of a pair: sizes, its own estimate, and what was noticed."""
+
+    sizes: Sizes
+    estimate: Estimate
+    flags: tuple[str, ...]
 
 
-def align_pairs(pairs: Sequence[PairEvidence], parameters: Alignment) -> tuple[PairAlignment, dict[str, PairAlignment]]:
+def align_pairs(pairs: Iterable[PairEvidence], parameters: Alignment) -> tuple[PairAlignment, dict[str, PairAlignment]]:
     """Align the pairs of one site.
 
+    Pairs are looked at one after the other; of each rig, the evidence of at most `evidence_pairs` is kept.
+
     Args:
-        pairs: all of one site; pairs of other image sizes than most keep to the site's transform.
+        pairs: all of one site, in the order of the flight.
         parameters: the section.
 
     Returns:
-        The site's transform, and each pair's by name. Confidence is the correlation coefficient of the structure
-        that both images show, 0 to 1. Flags: `no_panels` (a mask is empty or full), `low_confidence`, `site_fallback`
-        (the site's transform stands in for the pair's own), `registered` (the images came aligned), `single_pair`
-        (only one pair shows panels, so the transform may be off by a module along the rows).
+        The transform of the rig that most pairs share, and each pair's by name. Confidence is how likely it is that no
+        corner is off by more than 20 pixels. Flags: `no_panels` (a mask is empty or full), `blank_infrared` and
+        `blank_visible` (the image shows nothing), `strip_infrared` and `strip_visible` (the image has no camera's
+        shape), `low_confidence`, `site_fallback` (the site's transform stands in
+        for the pair's own), `registered` (the images came aligned), `rig_changed` (of the site: its pairs are of
+        several rigs; of a pair: it is not of the one that most share).
 
     Raises:
         InputError: no pair shows panels and ground in both images.
     """
-    usable = choose(_alike(pairs), parameters.evidence_pairs)
-    if not usable:
+    method = METHODS[parameters.method]
+    rigs, owns = Rigs(parameters), {}
+    for pair in pairs:
+        flags, estimate = pair.faults, Estimate(_upright(pair.sizes), 0.0)
+        if not pair.faults:
+            estimate = method([pair if pair.shows_panels else pair.without_masks()], parameters)
+        if not pair.shows_panels:
+            flags = (*flags, NO_PANELS)
+        elif not pair.faults:
+            rigs.add(pair, estimate)
+        owns[pair.name] = _Own(pair.sizes, estimate, flags)
+    settled = rigs.settled()
+    if not settled:
         raise InputError(
-            f"alignment: none of {len(pairs)} pairs shows panels and ground in both images; "
+            f"alignment: none of {len(owns)} pairs shows panels and ground in both images; "
             "check that the folder holds pairs of a PV plant"
         )
-    site = _site(usable, parameters)
-    aligned = {pair.name: _pair(pair, site, parameters) for pair in pairs}
-    return site, aligned
+    sites = [(rig.sizes, _of_rig(rig, method, parameters)) for rig in settled]
+    main = sites[0][1]
+    if len(sites) > 1:
+        main = replace(main, flags=(*main.flags, RIG_CHANGED))
+    return main, _each(owns, sites, parameters)
 
 
 def align_pair(pair: PairEvidence, parameters: Alignment) -> PairAlignment:
@@ -57,62 +84,68 @@ def align_pair(pair: PairEvidence, parameters: Alignment) -> PairAlignment:
     return align_pairs([pair], parameters)[1][pair.name]
 
 
-def _alike(pairs: Sequence[PairEvidence]) -> list[PairEvidence]:
-    """Return the pairs that show panels and have the image sizes that most of them have: one rig's."""
-    usable = [pair for pair in pairs if pair.shows_panels]
-    sizes = Counter((pair.infrared_size, pair.visible_size) for pair in usable).most_common(1)
-    return [pair for pair in usable if (pair.infrared_size, pair.visible_size) == sizes[0][0]]
+def _of_rig(
+    rig: Rig, method: Callable[[Sequence[PairEvidence], Alignment], Estimate], parameters: Alignment
+) -> PairAlignment:
+    """Add up the evidence of a rig's pairs."""
+    shared = method(rig.evidence, parameters)
+    flags = [REGISTERED] if _is_registered(shared.transform, rig.sizes) else []
+    if shared.confidence < parameters.minimum_confidence:
+        flags.append(LOW_CONFIDENCE)
+    return PairAlignment(_rounded(shared.transform), round(shared.confidence, 4), tuple(flags))
 
 
-def _site(pairs: list[PairEvidence], parameters: Alignment) -> PairAlignment:
-    """Try the scales that panel widths allow; where the structure does not confirm any, try all."""
-    ratio = pairs[0].visible_size[0] / pairs[0].infrared_size[0]
-    measured = [s for s in candidate_scales(pairs, parameters) if COVERED[0] <= s / ratio <= COVERED[1]]
-    best = _best(pairs, [s * step for s in measured for step in (0.98, 1.0, 1.02)], parameters)
-    if best is None or best.score < parameters.accepted_score:
-        steps = np.arange(np.log(COVERED[0]), np.log(COVERED[1]), 0.02)
-        other = _best(pairs, [float(ratio * np.exp(step)) for step in steps], parameters)
-        best = max((match for match in (best, other) if match is not None), key=lambda match: match.score)
-    if _is_registered(best.transform, pairs[0]):
-        flags: tuple[str, ...] = (REGISTERED,)
-    else:
-        flags = (SINGLE_PAIR,) if len(pairs) == 1 else ()
-    return PairAlignment(_rounded(best.transform), _confidence(best.score), flags)
+def _each(
+    owns: dict[str, _Own], sites: list[tuple[Sizes, PairAlignment]], parameters: Alignment
+) -> dict[str, PairAlignment]:
+    """Return each pair's alignment; a doubtful pair follows the rig of the last sure one before it."""
+    aligned, current = {}, sites[0]
+    for name, own in owns.items():
+        width = own.sizes[0]
+        apart = [
+            corner_distance(site.transform, own.estimate.transform, width) if sizes == own.sizes else np.inf
+            for sizes, site in sites
+        ]
+        nearest = int(np.argmin(apart))
+        sure = own.estimate.confidence >= parameters.minimum_confidence
+        if sure and np.isfinite(apart[nearest]):
+            current = sites[nearest]
+        elif current[0] != own.sizes:
+            current = next((each for each in sites if each[0] == own.sizes), sites[0])
+        site = current[1]
+        flags = [*own.flags, *(flag for flag in site.flags if flag != LOW_CONFIDENCE)]
+        if current is not sites[0]:
+            flags.append(RIG_CHANGED)
+        transform = site.transform if current[0] == own.sizes else _rescaled(site.transform, current[0], own.sizes)
+        residual = None
+        if sure:
+            residual = round(corner_distance(transform, own.estimate.transform, width), 2)
+            if residual > parameters.tolerance * width[0] / 640:
+                transform = _rounded(own.estimate.transform)
+        else:
+            flags += [LOW_CONFIDENCE, SITE_FALLBACK]
+        aligned[name] = PairAlignment(transform, round(own.estimate.confidence, 4), tuple(flags), residual)
+    return aligned
 
 
-def _best(pairs: list[PairEvidence], scales: list[float], parameters: Alignment) -> Match | None:
-    """Search coarsely, then let the structure choose between what was found; None without scales."""
-    found = search(pairs, scales, parameters.structure_weight)
-    if not found or parameters.structure_weight == 0:
-        return found[0] if found else None
-    closer = sorted((refine(pairs, match.transform, rounds=0) for match in found), key=lambda match: -match.score)
-    return refine(pairs, closer[0].transform)
+def _upright(sizes: Sizes) -> Transform:
+    return Transform(sizes[1][0] / sizes[0][0], 0.0, 0.0)
 
 
-def _pair(pair: PairEvidence, site: PairAlignment, parameters: Alignment) -> PairAlignment:
-    own = residual(pair, site.transform)
-    confidence = _confidence(own.moved)
-    flags = list(site.flags)
-    transform = site.transform
-    if not pair.shows_panels:
-        flags.append(NO_PANELS)
-    if confidence < parameters.minimum_confidence:
-        flags += [LOW_CONFIDENCE, SITE_FALLBACK]
-    elif np.hypot(*own.offset) > parameters.tolerance and own.moved - own.here > parameters.gain:
-        transform = _rounded(shifted(site.transform, own.offset))
-    return PairAlignment(transform, confidence, tuple(flags))
+def _rescaled(transform: Transform, sizes: Sizes, others: Sizes) -> Transform:
+    """Return the transform of the same cameras at another resolution."""
+    infrared, visible = others[0][0] / sizes[0][0], others[1][0] / sizes[1][0]
+    return replace(
+        transform,
+        scale=transform.scale * visible / infrared,
+        offset_x=transform.offset_x * visible,
+        offset_y=transform.offset_y * visible,
+    )
 
 
-def _confidence(score: float) -> float:
-    return round(float(np.clip(score, 0, 1)), 4)
-
-
-def _is_registered(transform: Transform, pair: PairEvidence) -> bool:
+def _is_registered(transform: Transform, sizes: Sizes) -> bool:
     """Whether one frame is the other, up to the resolution: every corner within 2 % of the width."""
-    width, height = pair.infrared_size
-    corners = np.array([(0, 0), (width, 0), (0, height), (width, height)], np.float64)
-    factors = np.array(pair.visible_size) / np.array(pair.infrared_size)
-    return bool(np.abs(transform.to_visible(corners) - corners * factors).max() < 0.02 * pair.visible_size[0])
+    return corner_distance(transform, _upright(sizes), sizes[0]) < 0.02 * sizes[0][0]
 
 
 def _rounded(transform: Transform) -> Transform:

@@ -1,17 +1,22 @@
 """What alignment needs of a pair: small pictures and where the panels are."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-Field = npt.NDArray[np.float32]
+from ddlivm.alignment.structure import Field
 
-INFRARED_WIDTH = 320
-VISIBLE_WIDTH = 640
-"""Pictures are kept at most so wide: a third of a pixel of the consensus is still below a raw pixel."""
+WIDTH = 320
+"""Pictures are kept so wide: the last step is right to a tenth of such a pixel."""
+
+BLANK = 0.9
+"""An image of which one level covers so much shows nothing: black, burnt out, or a lens cap."""
+
+STRIP = 4
+"""An image whose one side is so many times the other is no camera's frame."""
 
 EMPTY = 0.02
 FULL = 0.98
@@ -26,10 +31,10 @@ class PairEvidence:
         name: the pair's.
         infrared_size: (width, height) of the raw infrared image.
         visible_size: (width, height) of the raw visible image.
-        infrared: (h, w) float32, the infrared image's structure (gradient magnitude) at a small size.
-        visible: (h', w') float32, the visible image's structure at a small size.
-        infrared_mask: panel probability over the whole infrared image, any small size, in [0, 1].
-        visible_mask: panel probability over the whole visible image, any small size, in [0, 1].
+        infrared: (h, w) float32, the infrared image at a small size.
+        visible: (h', w') float32, the visible image's grey levels at a small size.
+        infrared_mask: panel probability over the whole infrared image, any small size, in [0, 1]; None if unknown.
+        visible_mask: panel probability over the whole visible image, any small size, in [0, 1]; None if unknown.
     """
 
     name: str
@@ -37,60 +42,72 @@ class PairEvidence:
     visible_size: tuple[int, int]
     infrared: Field
     visible: Field
-    infrared_mask: Field
-    visible_mask: Field
+    infrared_mask: Field | None
+    visible_mask: Field | None
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Both raw images' (width, height); they tell cameras apart."""
+        return self.infrared_size, self.visible_size
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the images themselves: `blank_` or `strip_`, and `infrared` or `visible`."""
+        images = {"infrared": (self.infrared, self.infrared_size), "visible": (self.visible, self.visible_size)}
+        blank = (f"blank_{name}" for name, (image, _) in images.items() if _is_blank(image))
+        strip = (f"strip_{name}" for name, (_, size) in images.items() if max(size) > STRIP * min(size))
+        return (*blank, *strip)
+
+    def without_masks(self) -> Self:
+        """Return the same pair as if nobody knew its panels."""
+        return replace(self, infrared_mask=None, visible_mask=None)
 
     @property
     def shows_panels(self) -> bool:
-        """Whether both images show panels and something else."""
-        return all(EMPTY < float((mask > 0.5).mean()) < FULL for mask in (self.infrared_mask, self.visible_mask))
+        """Whether both images show panels and something else, as far as anybody knows."""
+        masks = (self.infrared_mask, self.visible_mask)
+        return all(mask is None or EMPTY < float((mask > 0.5).mean()) < FULL for mask in masks)
 
 
 def gather(
-    name: str, infrared: Field, visible: npt.NDArray[np.uint8], infrared_mask: Field, visible_mask: Field
+    name: str,
+    infrared: Field,
+    visible: npt.NDArray[np.uint8],
+    infrared_mask: Field | None = None,
+    visible_mask: Field | None = None,
 ) -> PairEvidence:
     """Make a pair's evidence.
 
     Args:
         name: the pair's.
-        infrared: raw (H, W) float32, °C or grey levels.
+        infrared: raw (H, W) float32, °C or grey levels; pixels that are no numbers count as the image's median.
         visible: raw (H, W, 3) uint8 RGB.
         infrared_mask: panel probability over the whole infrared image, at any size.
         visible_mask: panel probability over the whole visible image, at any size.
     """
-    grey = np.asarray(cv2.cvtColor(visible, cv2.COLOR_RGB2GRAY), np.float32)
+    known = np.isfinite(infrared)
+    if not known.all():
+        infrared = np.where(known, infrared, np.median(infrared[known]) if known.any() else 0).astype(np.float32)
+    colours = _shrink(visible)
+    grey = np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), np.float32)
     return PairEvidence(
         name,
         (infrared.shape[1], infrared.shape[0]),
         (visible.shape[1], visible.shape[0]),
-        structure(_shrink(infrared, INFRARED_WIDTH)),
-        structure(_shrink(grey, VISIBLE_WIDTH)),
+        np.asarray(_shrink(infrared), np.float32),
+        grey,
         infrared_mask,
         visible_mask,
     )
 
 
-def structure(image: Field) -> Field:
-    """Return what both modalities share: where grey changes, whichever way, evened out over the picture.
-
-    Module frames are cold lines in infrared and bright ones in visible light; both are strong gradients. The square
-    root keeps one glaring edge from outweighing a grid of faint ones.
-    """
-    smooth = cv2.GaussianBlur(image, (0, 0), 1.0)
-    magnitude = np.sqrt(cv2.magnitude(cv2.Sobel(smooth, cv2.CV_32F, 1, 0), cv2.Sobel(smooth, cv2.CV_32F, 0, 1)))
-    local = cv2.blur(magnitude, (61, 61)) + 1e-3 + 0.05 * float(magnitude.mean())
-    return np.asarray(cv2.GaussianBlur(magnitude / local, (0, 0), 1.0), np.float32)
+def _shrink(image: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> npt.NDArray[np.float32] | npt.NDArray[np.uint8]:
+    """Return the picture at `WIDTH`; a strip is brought to the shape of the longest frame."""
+    height = round(image.shape[0] * WIDTH / image.shape[1])
+    size = (WIDTH, min(max(height, WIDTH // STRIP), WIDTH * STRIP))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
 
 
-def choose(pairs: Sequence[PairEvidence], most: int) -> list[PairEvidence]:
-    """Return at most `most` pairs, spread over the flight."""
-    if len(pairs) <= most:
-        return list(pairs)
-    return [pairs[int(index)] for index in np.linspace(0, len(pairs) - 1, most).round()]
-
-
-def _shrink(image: Field, width: int) -> Field:
-    if image.shape[1] <= width:
-        return image
-    size = (width, max(round(image.shape[0] * width / image.shape[1]), 1))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+def _is_blank(image: Field) -> bool:
+    low, middle, high = np.percentile(image, [0.5, 50, 99.5])
+    return float((np.abs(image - middle) <= 0.02 * (high - low) + 1e-6).mean()) > BLANK or high - low < 1e-3

@@ -1,113 +1,128 @@
-"""Refine a transform on structure, around a first guess: the rig's on many pairs, a residual on one."""
+"""Refine a transform on structure: Gauss-Newton steps on the correlation of many pairs at once."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from ddlivm.alignment.evidence import PairEvidence
-from ddlivm.alignment.search import Match, peak
+from ddlivm.alignment.match import Match
+from ddlivm.alignment.structure import Field, resize, structure
 from ddlivm.data.transforms import Transform
 
-REACH = 8
-"""The guess may be wrong by so many pixels of the small infrared picture, on each axis."""
+Matrix = npt.NDArray[np.float64]
+HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
+"""From pixel centres at whole numbers, as OpenCV counts, to pixels that cover [i, i + 1)."""
 
-CLIMB = 5
-"""Times around at one step size: the search's scales are good to about 3 %, which is four steps of the first size."""
+STILL = 0.02
+"""A step that moves no corner by more small pixels is the last."""
 
 
 @dataclass(frozen=True)
-class Residual:
-    """How far one pair lies from a transform.
+class Level:
+    """A pair at one size, ready for Gauss-Newton steps around one scale.
 
     Attributes:
-        offset: (x, y) raw infrared pixels to move the infrared content by.
-        here: the correlation coefficient without moving, -1 to 1.
-        moved: with it.
+        template: (h, w, 3) float32, the infrared structure, at the scale at which it lies in `seen`.
+        seen: (h', w', 3) float32, the visible structure.
+        steepest: (4, h * w * 3) float32, how the template changes with each of x, y, growth and turn about its centre.
+        curvature: (4, 4), the products of `steepest`.
+        from_infrared: (3, 3), raw infrared pixels to the template's.
+        from_visible: (3, 3), raw visible pixels to `seen`'s.
     """
 
-    offset: tuple[float, float]
-    here: float
-    moved: float
+    template: Field
+    seen: Field
+    steepest: Field
+    curvature: Matrix
+    energy: float
+    from_infrared: Matrix
+    from_visible: Matrix
+
+    @classmethod
+    def of(cls, pair: PairEvidence, seen: Field, scale: float) -> Self:
+        """Prepare a pair.
+
+        Args:
+            pair: the pair.
+            seen: `visible_structure` of it.
+            scale: visible raw pixels for one infrared raw pixel, roughly.
+        """
+        to_seen = (seen.shape[1] / pair.visible_size[0], seen.shape[0] / pair.visible_size[1])
+        width, height = (max(round(side * scale * to_seen[0]), 8) for side in pair.infrared_size)
+        template = structure(resize(pair.infrared, (width, height)), pair.infrared_mask)
+        along = cv2.Sobel(template, cv2.CV_32F, 1, 0, scale=1 / 8)
+        down = cv2.Sobel(template, cv2.CV_32F, 0, 1, scale=1 / 8)
+        x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2)[None, :, None]
+        y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2)[:, None, None]
+        steepest = np.stack([along, down, along * x + down * y, down * x - along * y]).reshape(4, -1)
+        to_template = (width / pair.infrared_size[0], height / pair.infrared_size[1])
+        return cls(
+            template,
+            seen,
+            steepest,
+            np.asarray(steepest @ steepest.T, np.float64),
+            max(float(np.square(template).sum()), 1e-9),
+            np.diag([*to_template, 1.0]),
+            np.diag([*to_seen, 1.0]),
+        )
+
+    def compare(self, transform: Transform) -> tuple[float, Matrix]:
+        """Return the correlation coefficient at a transform, and the right side of its normal equations (4)."""
+        whole = np.vstack([transform.matrix, [0, 0, 1]])
+        matrix = np.linalg.inv(HALF) @ self.from_visible @ whole @ np.linalg.inv(self.from_infrared) @ HALF
+        height, width = self.template.shape[:2]
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        brought = np.asarray(cv2.warpAffine(self.seen, matrix[:2], (width, height), flags=flags), np.float32).ravel()
+        own = self.template.ravel()
+        shared, energy = float(own @ brought), float(brought @ brought)
+        least = 0.3 * float(np.square(self.seen).mean()) * own.size + 1e-9
+        score = shared / np.sqrt(max(energy, least) * self.energy)
+        # What both do not share flattens the curvature's guess of the distance; the gain makes up for it.
+        gain = self.energy / max(shared, 0.1 * self.energy)
+        return score, np.asarray(self.steepest @ (np.float32(gain) * brought - own), np.float64)
 
 
-def refine(pairs: list[PairEvidence], guess: Transform, rounds: int = 3) -> Match:
-    """Climb from a guess in offset, scale and rotation, on the pairs' added evidence.
+def visible_structure(pair: PairEvidence, width: int) -> Field:
+    """Return the visible image's structure at a width."""
+    height = max(round(width * pair.visible_size[1] / pair.visible_size[0]), 8)
+    return structure(resize(pair.visible, (width, height)), pair.visible_mask)
+
+
+def refine(levels: Sequence[Level], guess: Transform, steps: int) -> Match:
+    """Climb from a guess in offset, scale and rotation, on the added evidence of a site's pairs.
 
     Args:
-        pairs: at least one, of one site.
-        guess: right within `REACH`.
-        rounds: of scale and rotation, 0 for the offset alone; each climbs as long as its steps help, at most
-            `CLIMB` times around, and halves them for the next.
+        levels: at least one pair's, of equal sizes.
+        guess: right within a few pixels of the levels.
+        steps: at most.
     """
-    best = _recentre(pairs, guess)
-    scale_step, turn_step = 0.008, 0.4
-    for _ in range(rounds):
-        for _ in range(CLIMB):
-            before = best.score
-            for change in ((scale_step, 0.0), (-scale_step, 0.0), (0.0, turn_step), (0.0, -turn_step)):
-                trial = _recentre(pairs, _about_centre(best.transform, pairs[0], *change))
-                if trial.score > best.score:
-                    best = trial
-            if best.score == before:
-                break
-        scale_step, turn_step = scale_step / 2, turn_step / 2
+    curvature = sum(level.curvature for level in levels)
+    damped = curvature + 1e-6 * np.trace(curvature) * np.eye(4) + 1e-12 * np.eye(4)
+    best, transform = None, guess
+    for _ in range(steps + 1):
+        compared = [level.compare(transform) for level in levels]
+        score = float(np.mean([one for one, _ in compared]))
+        if best is not None and score < best.score + 1e-5:
+            break
+        best = Match(transform, score)
+        change = np.linalg.solve(damped, sum(right for _, right in compared))
+        transform = _composed(transform, change, levels[0])
+    assert best is not None
     return best
 
 
-def residual(pair: PairEvidence, transform: Transform) -> Residual:
-    """Return how far one pair lies from a transform, by its structure."""
-    score, factor = _score(pair, transform)
-    _, moved, _, (x, y) = cv2.minMaxLoc(score)
-    along, down = peak(score, x, y)
-    return Residual(((along - REACH) / factor, (down - REACH) / factor), float(score[REACH, REACH]), float(moved))
-
-
-def shifted(transform: Transform, offset: tuple[float, float]) -> Transform:
-    """Return the transform of a pair whose residual is `offset` (raw infrared pixels)."""
-    linear = transform.matrix[:, :2]
-    x, y = np.array([transform.offset_x, transform.offset_y]) - linear @ np.array(offset)
-    return replace(transform, offset_x=float(x), offset_y=float(y))
-
-
-def _recentre(pairs: list[PairEvidence], guess: Transform) -> Match:
-    scores = [_score(pair, guess) for pair in pairs]
-    total = np.mean([score for score, _ in scores], axis=0).astype(np.float32)
-    _, best, _, (x, y) = cv2.minMaxLoc(total)
-    along, down = peak(total, x, y)
-    factor = scores[0][1]
-    return Match(shifted(guess, ((along - REACH) / factor, (down - REACH) / factor)), float(best))
-
-
-def _score(pair: PairEvidence, transform: Transform) -> tuple[npt.NDArray[np.float32], float]:
-    """Correlate the infrared structure with the visible one brought onto it.
-
-    Returns:
-        The (2 REACH + 1, 2 REACH + 1) coefficients over shifts of the infrared picture, and its pixels for one raw one.
-    """
-    height, width = pair.infrared.shape
-    factor = width / pair.infrared_size[0]
-    visible_factor = pair.visible.shape[1] / pair.visible_size[0]
-    # Small infrared pixel -> raw infrared -> raw visible -> small visible, between pixel centres.
-    to_visible = np.vstack([transform.matrix, [0, 0, 1]]) @ np.diag([1 / factor, 1 / factor, 1])
-    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
-    matrix = np.linalg.inv(half) @ np.diag([visible_factor, visible_factor, 1]) @ to_visible @ half
-    visible = pair.visible
-    shrink = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
-    if shrink > 1.2:
-        visible = np.asarray(cv2.GaussianBlur(visible, (0, 0), 0.5 * shrink), np.float32)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen = np.asarray(cv2.warpAffine(visible, matrix[:2], (width, height), flags=flags, borderValue=1.0), np.float32)
-    # The visible picture is searched for the infrared centre: a peak right of the middle means it lies further right.
-    template = pair.infrared[REACH : height - REACH, REACH : width - REACH]
-    found = np.asarray(cv2.matchTemplate(seen, template, cv2.TM_CCOEFF_NORMED), np.float32)
-    return np.nan_to_num(found, posinf=0.0, neginf=0.0)[::-1, ::-1], factor
-
-
-def _about_centre(transform: Transform, pair: PairEvidence, scale_change: float, turn: float) -> Transform:
-    """Scale and turn a transform, the infrared image's centre staying where it is."""
-    centre = np.array(pair.infrared_size) / 2
-    changed = Transform(transform.scale * (1 + scale_change), 0.0, 0.0, transform.rotation_deg + turn)
-    x, y = transform.to_visible([centre])[0] - changed.to_visible([centre])[0]
-    return replace(changed, offset_x=float(x), offset_y=float(y))
+def _composed(transform: Transform, change: Matrix, level: Level) -> Transform:
+    """Move the infrared frame by what moves the template back."""
+    across, down, growth, turn = change
+    height, width = level.template.shape[:2]
+    centre = np.array([[1, 0, width / 2], [0, 1, height / 2], [0, 0, 1.0]])
+    moved = np.array([[1 + growth, -turn, across], [turn, 1 + growth, down], [0, 0, 1]])
+    into = np.linalg.inv(centre) @ level.from_infrared
+    matrix = (np.vstack([transform.matrix, [0, 0, 1]]) @ np.linalg.inv(into) @ np.linalg.inv(moved) @ into)[:2]
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    angle = float(np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    return Transform(scale, float(matrix[0, 2]), float(matrix[1, 2]), angle)

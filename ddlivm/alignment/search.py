@@ -1,116 +1,122 @@
-"""Find a site's rig: the scale and offset that most pairs agree on."""
+"""Find the scales and offsets that a rig may have: score maps, which the pairs of a site add up."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
+from scipy import fft
 
-from ddlivm.alignment.evidence import Field, PairEvidence
+from ddlivm.alignment.evidence import PairEvidence
+from ddlivm.alignment.match import Match
+from ddlivm.alignment.structure import Field, resize, structure
 from ddlivm.data.transforms import Transform
 
-COARSE_WIDTH = 240
-"""The visible image is so wide during the search."""
+WIDTH = 160
+"""The visible picture is so wide during the search."""
+
+STEP = 0.05
+"""Between scales, as a logarithm: half a step moves the frame's edge by less than two small pixels."""
+
+SCALES = tuple(float(scale) for scale in np.exp(np.arange(np.log(0.45), np.log(1.2), STEP)))
+"""Shares of the visible frame's width that the infrared frame covers, with cameras that fly together."""
+
+OCTAVE = 5
+"""So many scales share one infrared structure, which is shrunk by up to a fifth for each."""
+
+BEYOND = 0.06
+"""The infrared frame may leave the visible one by this share on each side."""
+
+SHARED = 0.3
+"""Frames that overlap less than so, by energy, correlate less for it."""
 
 PEAKS = 4
-"""Offsets that are kept of each scale: the summed map still repeats with the modules."""
-
-BEYOND = 0.15
-"""The infrared frame may leave the visible one by this share on each side, and more if it is the larger."""
+"""Offsets that are kept of each scale."""
 
 
-@dataclass(frozen=True)
-class Match:
-    """A transform and how well the evidence agrees with it, -1 to 1."""
+def score_maps(pair: PairEvidence) -> list[Field]:
+    """Return a map a scale of `SCALES`: the correlation coefficient of both structures over offsets.
 
-    transform: Transform
-    score: float
+    The visible spectrum is computed once; each scale costs one transform there and one back. Pairs of equal shapes
+    give maps of equal sizes: one pair's has many peaks along a row, a site's pairs share one rig, and their sum has
+    few.
+    """
+    height, width = _height(pair.visible), WIDTH
+    seen = structure(resize(pair.visible, (width, height)), pair.visible_mask)
+    down, across = _margins(height)
+    templates = list(_templates(pair))
+    rows = max(height + 2 * down, *(template.shape[0] for template in templates))
+    columns = max(width + 2 * across, *(template.shape[1] for template in templates))
+    size = (fft.next_fast_len(rows, True), fft.next_fast_len(columns, True))
+    padded = np.zeros((seen.shape[2], *size), np.float32)
+    padded[:, down : down + height, across : across + width] = np.moveaxis(seen, 2, 0)
+    spectrum = fft.rfft2(padded)
+    energy = cv2.integral(np.square(padded).sum(axis=0), sdepth=cv2.CV_64F)
+    maps = []
+    for template in templates:
+        high, wide = template.shape[:2]
+        places = (max(height + 2 * down - high, 0) + 1, max(width + 2 * across - wide, 0) + 1)
+        there = fft.rfft2(np.ascontiguousarray(np.moveaxis(template, 2, 0)), s=size)
+        product = fft.irfft2((spectrum * there.conj()).sum(axis=0), s=size)[: places[0], : places[1]]
+        under = energy[high:, wide:] - energy[:-high, wide:] - energy[high:, :-wide] + energy[:-high, :-wide]
+        least = SHARED * energy[-1, -1] * high * wide / (height * width) + 1e-6
+        own = float(np.square(template).sum()) + 1e-6
+        maps.append((product / np.sqrt(np.maximum(under[: places[0], : places[1]], least) * own)).astype(np.float32))
+    return maps
 
 
-def search(pairs: list[PairEvidence], scales: list[float], structure_weight: float, most: int = 12) -> list[Match]:
-    """Return the best scales and offsets, the pairs' evidence added up, best first.
-
-    Each pair votes with a map of correlation coefficients over offsets: of the masks, which say where the panels are,
-    and of the structure, which says where along a row. One pair's map has many peaks along a row; a site's pairs share
-    one rig, so the sum has few.
+def candidates(maps: Sequence[Field], pair: PairEvidence, most: int) -> list[Match]:
+    """Return the highest peaks of the maps, best first, no two of them at nearly the same place.
 
     Args:
-        pairs: at least one, all of one site and of equal sizes.
-        scales: visible pixels for one infrared pixel.
-        structure_weight: 0 for the masks alone, 1 for the structure alone.
+        maps: `score_maps` of one pair, or the mean over several.
+        pair: gives the sizes.
         most: matches to return.
     """
-    matches = []
-    for scale in scales:
-        total, pad, factor = _votes(pairs, scale, structure_weight)
-        for x, y in _peaks(total, PEAKS):
-            along, down = peak(total, x, y)
-            transform = Transform(scale, (along - pad[0]) / factor, (down - pad[1]) / factor)
-            matches.append(Match(transform, float(total[y, x]) / len(pairs)))
-    return sorted(matches, key=lambda match: -match.score)[:most]
-
-
-def _peaks(score: npt.NDArray[np.float32], most: int) -> list[tuple[int, int]]:
-    """Return the highest places that are not beside each other."""
-    left = score.copy()
+    down, across = _margins(_height(pair.visible))
+    factor = pair.visible_size[0] / WIDTH
+    ratio = pair.visible_size[0] / pair.infrared_size[0]
     found = []
-    for _ in range(most):
-        _, value, _, (x, y) = cv2.minMaxLoc(left)
-        if value == -np.inf:
+    for scale, scores in zip(SCALES, maps, strict=True):
+        for x, y, score in _peaks(scores):
+            found.append(Match(Transform(scale * ratio, (x - across) * factor, (y - down) * factor), score))
+    kept: list[Match] = []
+    for match in sorted(found, key=lambda match: -match.score):
+        if all(match.apart(other, pair) > 5 * factor / ratio for other in kept):
+            kept.append(match)
+        if len(kept) == most:
             break
-        found.append((x, y))
-        left[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5] = -np.inf
-    return found
+    return kept
 
 
-def peak(score: npt.NDArray[np.float32], x: int, y: int) -> tuple[float, float]:
-    """Return a maximum's place between the pixels, by a parabola along each axis."""
-
-    def between(before: float, here: float, after: float) -> float:
-        bend = before - 2 * here + after
-        return 0.0 if bend >= 0 else float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))
-
-    height, width = score.shape
-    dx = between(*map(float, score[y, x - 1 : x + 2])) if 0 < x < width - 1 else 0.0
-    dy = between(*map(float, score[y - 1 : y + 2, x])) if 0 < y < height - 1 else 0.0
-    return x + dx, y + dy
+def _templates(pair: PairEvidence) -> Iterator[Field]:
+    for index, scale in enumerate(SCALES):
+        if index % OCTAVE == 0:
+            largest = SCALES[min(index + OCTAVE, len(SCALES)) - 1]
+            shared = structure(resize(pair.infrared, _template_size(pair, largest)), pair.infrared_mask)
+        width, height = _template_size(pair, scale)
+        yield np.asarray(cv2.resize(shared, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _votes(
-    pairs: list[PairEvidence], scale: float, structure_weight: float
-) -> tuple[npt.NDArray[np.float32], tuple[int, int], float]:
-    """Return the summed map, the padding in it, and its pixels for one raw visible pixel."""
-    total: npt.NDArray[np.float32] | None = None
-    for pair in pairs:
-        factor = COARSE_WIDTH / pair.visible_size[0]
-        visible_size = (COARSE_WIDTH, round(pair.visible_size[1] * factor))
-        infrared_size = tuple(max(round(side * scale * factor), 8) for side in pair.infrared_size)
-        pad = tuple(
-            round(BEYOND * large + max(small - large, 0))
-            for small, large in zip(infrared_size, visible_size, strict=True)
-        )
-        score = np.zeros(1, np.float32)
-        for infrared, visible, weight in (
-            (pair.infrared_mask, pair.visible_mask, 1 - structure_weight),
-            (pair.infrared, pair.visible, structure_weight),
-        ):
-            if weight > 0:
-                template = _resize(infrared, (infrared_size[0], infrared_size[1]))
-                image = _resize(visible, visible_size)
-                border = (pad[1], pad[1], pad[0], pad[0])
-                padded = cv2.copyMakeBorder(image, *border, cv2.BORDER_CONSTANT, value=float(image.mean()))
-                found = np.asarray(cv2.matchTemplate(padded, template, cv2.TM_CCOEFF_NORMED), np.float32)
-                score = score + np.float32(weight) * np.nan_to_num(found, posinf=0.0, neginf=0.0)
-        if total is None:
-            total = score
-        elif total.shape == score.shape:
-            total = total + score
-    assert total is not None
-    return total, (pad[0], pad[1]), factor
+def _template_size(pair: PairEvidence, scale: float) -> tuple[int, int]:
+    width = scale * WIDTH
+    return round(width), max(round(width * pair.infrared_size[1] / pair.infrared_size[0]), 2)
 
 
-def _resize(image: Field, size: tuple[int, int]) -> Field:
-    shrinks = size[0] < image.shape[1]
-    return np.asarray(
-        cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), np.float32
-    )
+def _peaks(scores: Field) -> Iterator[tuple[int, int, float]]:
+    """Yield the highest places that are not beside each other."""
+    left = scores.copy()
+    for _ in range(PEAKS):
+        y, x = divmod(int(left.argmax()), left.shape[1])
+        if left[y, x] == -np.inf:
+            return
+        yield x, y, float(left[y, x])
+        left[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4] = -np.inf
+
+
+def _height(picture: Field) -> int:
+    return max(round(WIDTH * picture.shape[0] / picture.shape[1]), 2)
+
+
+def _margins(height: int) -> tuple[int, int]:
+    """Return the rows and columns that are added on each side of the visible picture."""
+    return round(BEYOND * height), round(BEYOND * WIDTH)

@@ -34,9 +34,8 @@ def align_sites(data: Path, segmenter: Path, parameters: Alignment, out: Path, w
     data_set = DataSet.load(data)
     sites, pairs = {}, {}
     for index, site in enumerate(data_set.sites.values(), 1):
-        evidence = list(evidence_of(site.pairs, panels))
         try:
-            consensus, aligned = align_pairs(evidence, parameters)
+            consensus, aligned = align_pairs(evidence_of(site.pairs, panels), parameters)
         except InputError as error:
             raise InputError(f"{site.folder}: {error}") from error
         sites[site.id] = consensus

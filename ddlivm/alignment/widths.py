@@ -3,11 +3,9 @@
 import cv2
 import numpy as np
 
-from ddlivm.alignment.evidence import Field, PairEvidence
+from ddlivm.alignment.evidence import PairEvidence
+from ddlivm.alignment.structure import Field
 from ddlivm.parameters.alignment import Alignment
-
-MOST_SCALES = 5
-"""Scales that are tried of those that widths allow."""
 
 REFERENCE_WIDTH = 640
 """The parameters' pixels are those of an image so wide."""
@@ -46,27 +44,17 @@ def panel_widths(mask: Field, raw_size: tuple[int, int], parameters: Alignment) 
     return sorted(whole or cut, reverse=True)
 
 
-def candidate_scales(pairs: list[PairEvidence], parameters: Alignment) -> list[float]:
-    """Return the scales that the pairs' widest panels allow, most supported first; empty if none measures.
+def candidate_scales(pair: PairEvidence, parameters: Alignment) -> list[float]:
+    """Return the scales that a pair's widest panels allow, the widest panels' first; empty if none measures.
 
     The paper takes the ratio of both maximum widths; with `candidate_widths` of k, the ratios of the k widest of both
     images are candidates, since the widest panel need not be in both frames.
     """
-    ratios: list[float] = []
-    for pair in pairs:
-        infrared = panel_widths(pair.infrared_mask, pair.infrared_size, parameters)[: parameters.candidate_widths]
-        visible = panel_widths(pair.visible_mask, pair.visible_size, parameters)[: parameters.candidate_widths]
-        ratios += [wide / narrow for wide in visible for narrow in infrared]
-    logs = np.log(np.array(ratios)) if ratios else np.empty(0)
-    chosen: list[float] = []
-    tolerance = np.log(1.03)
-    while len(logs) and len(chosen) < MOST_SCALES:
-        support = (np.abs(logs[:, None] - logs[None, :]) < tolerance).sum(axis=1)
-        centre = logs[int(np.argmax(support))]
-        members = np.abs(logs - centre) < tolerance
-        chosen.append(float(np.exp(np.median(logs[members]))))
-        logs = logs[np.abs(logs - centre) >= 2 * tolerance]
-    return chosen
+    if pair.infrared_mask is None or pair.visible_mask is None:
+        return []
+    infrared = panel_widths(pair.infrared_mask, pair.infrared_size, parameters)[: parameters.candidate_widths]
+    visible = panel_widths(pair.visible_mask, pair.visible_size, parameters)[: parameters.candidate_widths]
+    return [wide / narrow for wide in visible for narrow in infrared]
 
 
 def _touched(contour: cv2.typing.MatLike, size: tuple[int, int]) -> set[str]:

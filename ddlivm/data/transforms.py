@@ -64,11 +64,20 @@ class Transform:
 
 @dataclass(frozen=True)
 class PairAlignment:
-    """A pair's transform, how sure it is (0 to 1), and what was noticed (for example `site_fallback`)."""
+    """A pair's transform.
+
+    Attributes:
+        transform: raw infrared to raw visible pixels.
+        confidence: how sure it is, 0 to 1.
+        flags: what was noticed, for example `site_fallback`.
+        residual: how far a corner of the pair's own estimate lies from its site's, raw infrared pixels; None where it
+            has none.
+    """
 
     transform: Transform
     confidence: float
     flags: tuple[str, ...] = ()
+    residual: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,4 +128,7 @@ class SiteAlignments:
 
 def _parse(entry: dict[str, Any]) -> PairAlignment:
     transform = Transform(**{key: float(value) for key, value in entry["transform"].items()})
-    return PairAlignment(transform, float(entry["confidence"]), tuple(entry["flags"]))
+    residual = entry.get("residual")
+    return PairAlignment(
+        transform, float(entry["confidence"]), tuple(entry["flags"]), None if residual is None else float(residual)
+    )

@@ -1,5 +1,6 @@
-"""The command `ddlivm predict`."""
+"""The commands `ddlivm predict` and `ddlivm align`."""
 
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -12,6 +13,7 @@ if TYPE_CHECKING:  # images and models are loaded where the work is
 
 PICTURES = "annotated"
 SUMMARY = "summary.json"
+ALIGNMENT = "alignment.json"
 
 
 def predict(folder: Path, model: Path, out: Path, names: str | None, score: float, head: str) -> None:
@@ -67,13 +69,92 @@ def predict(folder: Path, model: Path, out: Path, names: str | None, score: floa
     _tell(content, out)
 
 
-def _check_out(out: Path, folder: Path) -> None:
-    """Refuse to replace the images themselves, or anything that is no earlier inspection."""
+def align(infrared: Path, visible: Path, segmenter: Path | None, as_json: bool, picture: Path | None) -> None:
+    """Align one pair and say where it lies.
+
+    Args:
+        infrared: the raw infrared image.
+        visible: the raw visible image.
+        segmenter: a trained segmenter's folder; without one, structure alone decides.
+        as_json: whether to print JSON.
+        picture: a PNG or JPEG file to draw the alignment to.
+
+    Raises:
+        InputError: an image cannot be read, or no panels are shown.
+    """
+    from ddlivm.evaluation.pictures import write_jpeg
+    from ddlivm.files import replacing
+    from ddlivm.inspection.alignment import align_files, segment_by
+
+    if picture is not None and picture.suffix.lower() not in (".jpg", ".jpeg"):
+        raise InputError(f"--picture {picture}: expected a name that ends in .jpg")
+    answer, drawn = align_files(infrared, visible, segment_by(segmenter))
+    if picture is not None:
+        with replacing(picture) as place:
+            write_jpeg(place, drawn)
+    if as_json:
+        print(json.dumps(answer, indent=2))
+        return
+    for key, value in answer.items():
+        print(f"{key}: {_text(value)}")
+
+
+def align_site(folder: Path, names: str | None, segmenter: Path | None, as_json: bool, out: Path) -> None:
+    """Align the pairs of one site and write where each lies, with a picture a pair.
+
+    Args:
+        folder: raw pairs of one plant.
+        names: the rule of the files' names, where they follow none of the usual ones.
+        segmenter: a trained segmenter's folder; without one, structure alone decides.
+        as_json: whether to print the site's alignment as JSON.
+        out: alignment.json and annotated/ go here; an earlier alignment there is replaced.
+
+    Raises:
+        InputError: no pair that can be used, or `out` holds something else.
+    """
+    from ddlivm.data import Transform
+    from ddlivm.evaluation.pictures import write_jpeg
+    from ddlivm.files import replacing, write_json
+    from ddlivm.inspection.alignment import align_folder, segment_by
+    from ddlivm.inspection.folder import find_pairs
+    from ddlivm.inspection.pictures import compare
+
+    _check_out(out, folder, ALIGNMENT)
+    found = find_pairs(folder, names)
+    for entry in found.rejected:
+        _say(entry)
+    site, pairs = align_folder(found.pairs, segment_by(segmenter), _say)
+    with replacing(out) as place:
+        (place / PICTURES).mkdir(parents=True)
+        write_json(place / ALIGNMENT, {"site": site, "pairs": pairs})
+        for pair in found.pairs:
+            if pair.name in pairs:
+                answer = pairs[pair.name]
+                transform = Transform(answer["scale"], *answer["offset"], answer["rotation_deg"])
+                drawn = compare(pair.read_infrared().values, pair.read_visible(), transform)
+                write_jpeg(place / PICTURES / f"{pair.name}.jpg", drawn)
+    if as_json:
+        print(json.dumps(site, indent=2))
+        return
+    for key, value in site.items():
+        print(f"{key}: {_text(value)}")
+    unsure = sum("low_confidence" in answer["flags"] for answer in pairs.values())
+    print(f"pairs: {len(pairs)}, not sure on {unsure}\nwritten: {out / ALIGNMENT}")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _check_out(out: Path, folder: Path, mark: str = SUMMARY) -> None:
+    """Refuse to replace the images themselves, or anything that is no earlier output, which `mark` tells."""
     target, source = out.resolve(), folder.resolve()
     if target == source or target in source.parents:
         raise InputError(f"--out {out}: holds the images themselves; give another folder")
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / SUMMARY).is_file())):
-        raise InputError(f"--out {out}: exists and is no earlier inspection; remove it or give another folder")
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / mark).is_file())):
+        raise InputError(f"--out {out}: exists and is no earlier output; remove it or give another folder")
 
 
 def _say(entry: "Rejected") -> None:

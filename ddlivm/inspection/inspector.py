@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -171,19 +172,20 @@ def _read(pair: Pair, path: Path, read: Callable[[Pair], Image], leave_out: Call
 
 
 def _by_panels(segmenter: "Segmenter") -> Aligner:
-    """Return what aligns pairs by their panels; of each pair only the evidence is kept, not its images."""
+    """Return what aligns pairs by their panels; of a few pairs the evidence is kept, of none the images."""
     from ddlivm.alignment import align_pairs, gather
 
     settings = load_settings().alignment
 
     def align(pairs: Iterable[Images]) -> tuple[PairAlignment, Mapping[str, PairAlignment]]:
-        evidence = [
+        evidence = (
             gather(name, infrared, visible, *segmenter.small_probabilities([infrared, visible]))
             for name, infrared, visible in pairs
-        ]
-        if not evidence:
+        )
+        first = next(evidence, None)
+        if first is None:
             raise InputError(NONE_LEFT)
-        return align_pairs(evidence, settings)
+        return align_pairs(chain([first], evidence), settings)
 
     return align
 

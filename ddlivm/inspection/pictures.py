@@ -1,14 +1,26 @@
 """A pair with what was found on it: infrared left, the visible image of the same ground right."""
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.data import AlignedPair, load_taxonomy
-from ddlivm.evaluation.pictures import BLACK, WHITE, Colour, Image, beside, draw_boxes, paint, to_infrared_frame
+from ddlivm.data import AlignedPair, Transform, load_taxonomy
+from ddlivm.evaluation.pictures import (
+    BLACK,
+    WHITE,
+    Colour,
+    Image,
+    beside,
+    checkerboard,
+    draw_boxes,
+    paint,
+    to_infrared_frame,
+)
 from ddlivm.inspection.inspection import InspectedPair
 
 EXTERNAL: Colour = (0, 200, 60)
 INTERNAL: Colour = (40, 110, 255)
+EDGE: Colour = (255, 60, 40)
 
 
 def annotate(found: InspectedPair, pixels: AlignedPair) -> Image:
@@ -37,12 +49,30 @@ def annotate(found: InspectedPair, pixels: AlignedPair) -> Image:
     return beside(sides)
 
 
+def compare(infrared: npt.NDArray[np.float32], visible: Image, transform: Transform) -> Image:
+    """Draw an alignment so that an eye can judge it, in the raw infrared frame.
+
+    Returns:
+        (H, 2W + gap, 3) uint8 RGB: left, squares of both images in turn, in which rows and frames run on where the
+        alignment is right; right, the infrared image's edges in red on the visible image.
+    """
+    size = (infrared.shape[1], infrared.shape[0])
+    seen = to_infrared_frame(visible, transform, size)
+    low, high = np.percentile(infrared, [1, 99])
+    levels = (np.clip((infrared - low) / max(float(high - low), 1e-6), 0, 1) * 255).astype(np.uint8)
+    smooth = cv2.GaussianBlur(levels, (0, 0), 2.0)
+    along, down = cv2.Sobel(smooth, cv2.CV_16S, 1, 0), cv2.Sobel(smooth, cv2.CV_16S, 0, 1)
+    strong = float(np.percentile(np.abs(along.astype(np.int32)) + np.abs(down), 92))
+    edges = cv2.Canny(along, down, strong / 2, strong) > 0
+    overlay = (seen // 2 + 100).astype(np.uint8)
+    overlay[edges] = EDGE
+    return beside([checkerboard(paint(infrared), seen), overlay])
+
+
 def _frame(picture: Image, common: npt.NDArray[np.float32]) -> Image:
     height, width = picture.shape[:2]
     if tuple(common) == (0, 0, width, height):
         return picture
-    import cv2
-
     framed = picture.copy()
     x0, y0, x1, y1 = (round(float(value)) for value in common)
     for ink, inset in ((BLACK, 1), (WHITE, 0)):

@@ -14,16 +14,13 @@ MARGIN = 60
 CORNERS = np.array([(0, 0), (INFRARED[0], 0), (0, INFRARED[1]), INFRARED], np.float64)
 
 SECTION = Alignment(
-    method="paper",
+    method="structure",
     erosion=5,
     minimum_area=0.01,
     candidate_widths=3,
-    structure_weight=0.5,
     evidence_pairs=6,
-    accepted_score=0.3,
-    minimum_confidence=0.15,
-    tolerance=3.0,
-    gain=0.03,
+    minimum_confidence=0.5,
+    tolerance=8.0,
     threads=1,
 )
 

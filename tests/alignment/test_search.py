@@ -1,56 +1,65 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ddlivm.alignment.search import BEYOND, COARSE_WIDTH, peak, search
+from ddlivm.alignment.match import corner_distance
+from ddlivm.alignment.search import BEYOND, SCALES, WIDTH, candidates, score_maps
+from ddlivm.alignment.structure import resize, structure
 from ddlivm.data import Transform
-from tests.alignment.scene import VISIBLE, corner_error, draw
+from tests.alignment.scene import INFRARED, VISIBLE, corner_error, draw
 
-between = st.floats(-0.5, 0.5)
-
-
-@given(dx=between, dy=between, bend=st.floats(0.01, 10))
-def test_a_parabola_peaks_where_it_does(dx: float, dy: float, bend: float):
-    ys, xs = np.mgrid[:9, :11]
-    score = (1 - bend * ((xs - 5 - dx) ** 2 + 2 * (ys - 4 - dy) ** 2)).astype(np.float32)
-    assert peak(score, 5, 4) == pytest.approx((5 + dx, 4 + dy), abs=0.01)
+RIG = Transform(1.5, 38, 27, 0.0)
 
 
-def test_a_peak_at_the_border_or_on_a_plateau_is_the_pixel_itself():
-    ramp = np.tile(np.arange(6, dtype=np.float32), (5, 1))
-    assert peak(ramp, 5, 2) == (5, 2)
-    assert peak(ramp, 0, 0) == (0, 0)
-    assert peak(np.ones((5, 6), np.float32), 3, 2) == (3, 2)
+@pytest.fixture(scope="module")
+def pair():
+    return draw(RIG).evidence()
 
 
-def test_a_peak_never_moves_more_than_half_a_pixel():
-    score = np.zeros((5, 5), np.float32)
-    score[2, 2], score[2, 3] = 1, 0.999999
-    x, y = peak(score, 2, 2)
-    assert (x, y) == pytest.approx((2.5, 2), abs=0.01)
+def test_a_map_holds_the_correlation_coefficients(pair):
+    """Against a direct computation at one place inside the visible frame, without a spectrum."""
+    scale = SCALES[10]
+    scores = score_maps(pair)[10]
+    size = (WIDTH, round(WIDTH * 0.8))
+    seen = structure(resize(pair.visible, size), pair.visible_mask)
+    width, height = round(scale * WIDTH), round(scale * WIDTH * 0.8)
+    template = structure(resize(pair.infrared, (width, height)), pair.infrared_mask)
+    x, y = 7, 5
+    under = seen[y : y + height, x : x + width]
+    expected = (under * template).sum() / np.sqrt(np.square(under).sum() * np.square(template).sum())
+    assert scores[y + round(BEYOND * size[1]), x + round(BEYOND * WIDTH)] == pytest.approx(expected, abs=0.03)
 
 
-@pytest.mark.parametrize("structure_weight", [0.5, 1.0])
-def test_the_best_match_is_near_the_truth(structure_weight: float):
-    rig = Transform(1.5, 38, 27)
-    pairs = [draw(rig, seed).evidence(str(seed)) for seed in range(2)]
-    found = search(pairs, [1.2, 1.5, 1.9], structure_weight)
-    assert found[0].transform.scale == 1.5
-    coarse = VISIBLE[0] / COARSE_WIDTH / rig.scale  # raw infrared pixels for one of the search
-    assert corner_error(found[0].transform, rig) < 1.5 * coarse
-    assert [match.score for match in found] == sorted((match.score for match in found), reverse=True)
-    assert -1 <= found[-1].score <= found[0].score <= 1
+@pytest.mark.parametrize("rig", [RIG, Transform(1.05, 80, 65), Transform(2.2, -15, -10)])
+def test_the_right_place_is_among_the_first(rig: Transform):
+    pair = draw(rig).evidence()
+    found = candidates(score_maps(pair), pair, 4)
+    assert min(corner_error(match.transform, rig) for match in found) < 6
 
 
-def test_the_infrared_frame_may_leave_the_visible_one():
-    beyond = Transform(1.5, -0.1 * VISIBLE[0], 0.02 * VISIBLE[1])
-    assert abs(beyond.offset_x) < BEYOND * VISIBLE[0]
-    found = search([draw(beyond, seed).evidence(str(seed)) for seed in range(3)], [1.5], 0.5)
-    assert corner_error(found[0].transform, beyond) < 2
+def test_candidates_come_best_first_and_apart(pair):
+    found = candidates(score_maps(pair), pair, 6)
+    scores = [match.score for match in found]
+    assert scores == sorted(scores, reverse=True)
+    assert all(
+        corner_distance(one.transform, other.transform, INFRARED) > 3
+        for index, one in enumerate(found)
+        for other in found[:index]
+    )
 
 
-def test_no_scales_no_matches_and_at_most_as_many_as_asked():
-    pairs = [draw(Transform(1.5, 38, 27)).evidence()]
-    assert search(pairs, [], 0.5) == []
-    assert len(search(pairs, [1.4, 1.5], 0.5, most=3)) == 3
+def test_maps_of_equal_shapes_add_up(pair):
+    maps, others = score_maps(pair), score_maps(draw(RIG, 1).evidence())
+    assert [one.shape for one in maps] == [one.shape for one in others]
+    assert len(maps) == len(SCALES)
+
+
+def test_a_blank_pair_scores_nothing():
+    drawn = draw(RIG)
+    blank = type(drawn)(
+        np.zeros(INFRARED[::-1], np.float32),
+        np.zeros((VISIBLE[1], VISIBLE[0], 3), np.uint8),
+        drawn.infrared_mask * 0,
+        drawn.visible_mask * 0,
+    ).evidence()
+    maps = score_maps(blank.without_masks())
+    assert max(float(np.abs(one).max()) for one in maps) < 1e-3

@@ -183,7 +183,7 @@ def test_an_output_that_is_something_else_is_never_replaced(plant: Path, model: 
     other = tmp_path / "thesis"
     other.mkdir()
     (other / "chapter1.tex").write_text("years of work")
-    with pytest.raises(InputError, match="is no earlier inspection"):
+    with pytest.raises(InputError, match="is no earlier output"):
         predict(plant, model, other, None, 0.3, "default")
     for out in (plant, tmp_path):
         with pytest.raises(InputError, match="holds the images themselves"):
