@@ -13,7 +13,7 @@ from ddlivm.evaluation.figures import FoldFigures
 from ddlivm.evaluation.metrics import Measures
 from ddlivm.evaluation.selection import SelectionScores
 from ddlivm.files import read_json, sha256
-from ddlivm.parameters import Parameters
+from ddlivm.parameters import Parameters, flatten
 
 SITES = "series"
 FOLDERS = {
@@ -29,6 +29,16 @@ FOLDERS = {
 WHOLE = {"report": "report", "registration": "registration"}
 LARGEST_ARTIFACT = 4_000_000
 """Bytes: pictures and tables are logged; weights and detections stay where DVC keeps them."""
+COSTS = (
+    "seconds",
+    "gpu_seconds",
+    "peak_memory_bytes",
+    "peak_gpu_memory_bytes",
+    "bytes_in",
+    "bytes_out",
+    "seconds_per_pair",
+)
+"""What a stage's sidecar says of its cost."""
 KEPT = (".json", ".html", ".csv", ".md", ".jpg", ".png")
 
 
@@ -111,16 +121,6 @@ def read_run(build: Path, parameters: Parameters) -> PipelineRun:
     )
 
 
-def flatten(value: Any, prefix: str = "") -> dict[str, str]:
-    """Return nested settings as `a.b.c` to text; lists stay whole."""
-    if not isinstance(value, dict):
-        return {prefix: value if isinstance(value, str) else json.dumps(value)}
-    flat: dict[str, str] = {}
-    for key, part in value.items():
-        flat |= flatten(part, f"{prefix}.{key}" if prefix else str(key))
-    return flat
-
-
 def _members(folder: Path, parameters: Parameters) -> list[str]:
     """Return the outputs that belong to this run; others were left by runs with other folds."""
     wanted = parameters.sites if folder.name == SITES else parameters.folds
@@ -197,8 +197,8 @@ def _provenance(output: Path) -> tuple[dict[str, str], list[Metric]]:
     if not path.is_file():
         return {}, []
     content = read_json(path)
-    costs = [Metric(name, float(content[name])) for name in ("seconds", "peak_memory_bytes") if name in content]
-    facts = {key: content[key] for key in ("git", "python", "packages") if content.get(key) is not None}
+    costs = [Metric(name, float(content[name])) for name in COSTS if content.get(name) is not None]
+    facts = {key: content[key] for key in ("data_md5", "git", "python", "packages") if content.get(key) is not None}
     return flatten(facts), costs
 
 

@@ -13,9 +13,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def build(tmp_path: Path, store: str) -> Path:
     """A build folder with the fold `all`, and MLflow in a file."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     parts = make_parts(tmp_path / "parts").folder
     folder = tmp_path / "build"
     for part in ("segmenter", "encoders", "bank", "selection"):
@@ -63,7 +62,7 @@ def test_a_run_is_logged_whole_and_once_from_its_files(build: Path):
     assert runs["dtft_training all"].data.params["working_size"] == "[640, 512]"
     assert runs["dtft_training all"].data.tags["ddlivm.git"] == "abc"
     assert runs["fold all"].data.metrics["selected.map40"] == 0.5
-    assert logged == ["figures.json"]
+    assert logged == ["figures.json", "results.json"]
 
 
 def test_other_content_is_another_run_and_other_timings_are_not(build: Path):
