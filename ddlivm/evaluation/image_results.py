@@ -135,7 +135,8 @@ def _site_results(site: Site, detections: Boxes, truth: Boxes, iou_threshold: fl
     predictions, truth = detections.canonical(), truth.canonical()
     hits = found(predictions, truth, iou_threshold) >= 0
     defects = np.zeros((len(names), len(load_taxonomy())), dtype=np.int64)
-    np.add.at(defects, ([image_ids[image] for image in truth.images.tolist()], truth.classes), 1)
+    for image, kind in zip(truth.images.tolist(), truth.classes.tolist(), strict=True):
+        defects[image_ids[image], kind] += 1
     return SiteResults(
         pairs=names,
         defects=tuple(tuple(row) for row in defects.tolist()),

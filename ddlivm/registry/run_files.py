@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class StageRun:
         parameters: the stage's section, flat.
         metrics: what it reached.
         artifacts: files to log.
+        content: a digest of its files.
         facts: what the sidecar says: versions, code; not part of the content.
     """
 
@@ -71,7 +72,8 @@ class StageRun:
     parameters: dict[str, str]
     metrics: tuple[Metric, ...]
     artifacts: tuple[Path, ...]
-    facts: dict[str, str] = field(default_factory=dict)
+    content: str
+    facts: dict[str, str]
 
     @property
     def title(self) -> str:
@@ -114,7 +116,7 @@ def read_run(build: Path, parameters: Parameters) -> PipelineRun:
     general = {key: sections[key] for key in ("profile", "sites", "folds", "gate", "simulation")}
     summary = build / "report" / "summary.json"
     return PipelineRun(
-        content=_content(build, stages, sections),
+        content=_digest([sections, [(stage.title, stage.content) for stage in stages]]),
         metrics=tuple(_numbers(read_json(summary))) if summary.is_file() else (),
         parameters=flatten(general),
         stages=stages,
@@ -136,6 +138,7 @@ def _stage_run(stage: str, member: str, folder: Path, parameters: Parameters) ->
         parameters=flatten(getattr(parameters, stage).model_dump(mode="json")),
         metrics=(*_metrics(stage, folder), *costs),
         artifacts=tuple(_small(folder)),
+        content=_content(folder),
         facts=facts,
     )
 
@@ -202,11 +205,10 @@ def _provenance(output: Path) -> tuple[dict[str, str], list[Metric]]:
     return flatten(facts), costs
 
 
-def _content(build: Path, stages: tuple[StageRun, ...], sections: dict[str, Any]) -> str:
-    files = {
-        path.relative_to(build).as_posix(): sha256(path)
-        for stage in stages
-        for path in sorted(stage.folder.rglob("*"))
-        if path.is_file()
-    }
-    return hashlib.sha256(json.dumps([sections, files], sort_keys=True).encode()).hexdigest()
+def _content(folder: Path) -> str:
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return _digest(files)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

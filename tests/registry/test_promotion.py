@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from ddlivm.errors import InputError
 from ddlivm.registry.ledger import CHALLENGER, CHAMPION, PREVIOUS, Ledger, aliased, change_champion, read_ledger
 from ddlivm.registry.promotion import judge_against, promote_version, read_evidence, roll_back
-from ddlivm.registry.store import mlflow_client
+from ddlivm.registry.store import mlflow_client, tracking_uri
 from tests.registry.parts import GATE
 from tests.registry.versions import NAME, make_versions
 
@@ -154,9 +155,10 @@ def test_of_processes_that_the_gate_judges_the_best_version_wins_in_any_order():
 
 def run_together(wanted: list[tuple[str, str | None]]) -> list[str]:
     """Promote each version in a process of its own, all at once; return each one's error, empty for none."""
-    barrier, answers = PROCESSES.Barrier(len(wanted)), PROCESSES.Queue()
+    uri, barrier, answers = tracking_uri(), PROCESSES.Barrier(len(wanted)), PROCESSES.Queue()
     started = [
-        PROCESSES.Process(target=_promote, args=(barrier, answers, index, *one)) for index, one in enumerate(wanted)
+        PROCESSES.Process(target=_promote, args=(uri, barrier, answers, index, *one))
+        for index, one in enumerate(wanted)
     ]
     for process in started:
         process.start()
@@ -184,7 +186,8 @@ def check_ledger(changes: int) -> Ledger:
     return ledger
 
 
-def _promote(barrier, answers, index: int, version: str, why: str | None) -> None:  # type: ignore[no-untyped-def]
+def _promote(uri: str, barrier, answers, index: int, version: str, why: str | None) -> None:  # type: ignore[no-untyped-def]
+    os.environ["MLFLOW_TRACKING_URI"] = uri  # the fork server's environment is that of the first test
     barrier.wait()
     try:
         with mlflow_client() as client:

@@ -93,7 +93,28 @@ def test_a_run_that_was_killed_half_way_is_logged_again(build: Path, monkeypatch
     with mlflow_client() as client:
         place = experiment_id(client, "plants")
         names = [run.info.run_name for run in client.search_runs([place], max_results=100)]
+        finished = client.search_runs([place], "tags.`mlflow.runName` = 'head_checkpointing all'")
     assert len(names) == len(set(names)) == 13
+    assert len(finished) == 1
+    assert "logged before" in track_run(build, params, "plants")
+
+
+def test_a_run_that_was_given_is_joined_and_left_open(build: Path, monkeypatch: pytest.MonkeyPatch):
+    params = build.parent / "params.yaml"
+    with mlflow_client() as client:
+        place = client.create_experiment("somebody's")
+        given = client.create_run(place, run_name="nightly").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", given)
+    assert f"run {given}, 11 runs within it logged now" in track_run(build, params, "plants")
+    assert "logged before" in track_run(build, params, "plants")
+    write_json(build / "bank" / "all" / "history.json", [{"epoch": 1, "loss": 0.125}])
+    assert f"run {given}, 1 runs within" in track_run(build, params, "plants")
+    with mlflow_client() as client:
+        run = client.get_run(given)
+        names = [run.info.run_name for run in client.search_runs([place], max_results=100)]
+        assert client.get_experiment_by_name("plants") is None
+    assert (run.info.status, run.info.run_name, run.data.metrics["accuracy"]) == ("RUNNING", "nightly", 0.7)
+    assert len(names) == len(set(names)) == 14 - 1
 
 
 def test_nothing_to_log_and_a_damaged_history_are_one_line(build: Path, tmp_path: Path):
