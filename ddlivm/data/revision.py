@@ -35,7 +35,7 @@ def fetch(repository: str, revision: str, target: Path, path: str = PATH) -> str
             a file is not what the revision says. Nothing is left behind then.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        pointer = Path(scratch) / "pointer.dvc"
+        pointer = Path(scratch) / "pointer.yaml"  # DVC takes no `.dvc` file for an output
         _get(repository, revision, f"{path}.dvc", pointer)
         recorded = _md5(pointer, f"{path}.dvc at {revision}")
     with replacing(target) as folder:
@@ -69,7 +69,7 @@ def directory_md5(folder: Path) -> str:
 
 def _get(repository: str, revision: str, path: str, out: Path) -> None:
     dvc = Path(sys.executable).with_name("dvc")
-    command = [str(dvc), "get", "--quiet", "--rev", revision, "--out", str(out), "--", repository, path]
+    command = [str(dvc), "get", "--rev", revision, "--out", str(out), "--", repository, path]
     result = subprocess.run(
         command, env=SETTINGS | os.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

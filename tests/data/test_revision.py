@@ -48,7 +48,7 @@ class Repository:
         self.run("git", "tag", tag)
 
     def push(self) -> None:
-        result = self.dvc("push", "--quiet")
+        result = self.dvc("push", "--quiet", "--all-tags")
         assert result.returncode == 0, result.stderr
 
     def forget(self) -> None:
@@ -86,7 +86,7 @@ def test_a_revisions_data_is_fetched_whole(local: Repository, tmp_path: Path):
         assert "\n" not in str(caught.value)
     stored = next(path for path in (tmp_path / "remote").rglob("*") if path.is_file() and path.stat().st_size == 1000)
     stored.unlink()
-    with pytest.raises(InputError, match="data at v1 of .*: cannot be fetched"):
+    with pytest.raises(InputError, match=r"data at v1 of .*: cannot be fetched"):
         fetch(str(local.folder), "v1", tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
@@ -137,7 +137,7 @@ def test_push_and_fetch_on_a_real_server(bucket: str, line: Line, tmp_path: Path
 def test_a_bucket_that_is_missing_is_one_line(line: Line, tmp_path: Path):
     repository = Repository(tmp_path / "repository", "s3://ddlivm-test-nowhere/ddlivm")
     repository.commit(FILES, "v1")
-    pushed = repository.dvc("push", "--quiet")
+    pushed = repository.dvc("push")
     assert pushed.returncode != 0
     assert "bucket" in pushed.stderr.lower()
     repository.forget()

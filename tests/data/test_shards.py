@@ -32,33 +32,18 @@ def packed(tmp_path: Path) -> Path:
     return tmp_path / "packed"
 
 
-names = st.lists(st.text("abö. 1", min_size=1, max_size=12), min_size=1, max_size=3).map("/".join)
+parts = st.text("abö 1", min_size=1, max_size=6)
+names = st.lists(parts, min_size=1, max_size=3).map(lambda folders: "/".join([*folders[:-1], f"{folders[-1]}.png"]))
 
 
 @settings(max_examples=25)
-@given(
-    st.dictionaries(
-        names.filter(lambda name: ".." not in name and not name.endswith(".")),
-        st.binary(max_size=300),
-        min_size=1,
-        max_size=8,
-    ),
-    st.integers(1, 500),
-)
+@given(st.dictionaries(names, st.binary(max_size=300), min_size=1, max_size=8), st.integers(1, 500))
 def test_what_is_packed_comes_back(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes], shard_bytes: int):
     folder = tmp_path_factory.mktemp("shards")
-    taken: dict[str, bytes] = {}
-    for name, content in files.items():
-        if not any(
-            name.startswith(f"{other}/") or other.startswith(f"{name}/") for other in taken
-        ) and "." not in name.split("/"):
-            taken[name] = content
-    if not taken:
-        return
-    fill(folder / "data", taken)
+    fill(folder / "data", files)
     pack(folder / "data", folder / "packed", shard_bytes)
     unpack(folder / "packed", folder / "out")
-    assert contents(folder / "out") == taken
+    assert contents(folder / "out") == files
 
 
 def test_shards_are_few_and_the_same_bytes_every_time(packed: Path, tmp_path: Path):
@@ -124,7 +109,7 @@ def test_a_damaged_shard_is_one_line(packed: Path, tmp_path: Path, damage: str):
     else:
         with tarfile.open(shard, "w:gz") as tar:
             tar.addfile(tarfile.TarInfo("sites.yaml"))
-    with pytest.raises(InputError, match="shard-00001.tar: ") as caught:
+    with pytest.raises(InputError, match=r"shard-00001\.tar: ") as caught:
         unpack(packed, tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -134,5 +119,5 @@ def test_a_shard_that_lacks_a_file_is_one_line(packed: Path, tmp_path: Path):
     rows = read_json(packed / "shards.json")
     lacking = rows[0] | {"path": "site9/infrared/0001.png", "sha256": sha256(packed / "shards.json")}
     write_json(packed / "shards.json", [*rows, lacking])
-    with pytest.raises(InputError, match="lacks 'site9/infrared/0001.png'"):
+    with pytest.raises(InputError, match=r"lacks 'site9/infrared/0001\.png'"):
         unpack(packed, tmp_path / "out")

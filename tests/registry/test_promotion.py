@@ -3,9 +3,11 @@ import os
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from ddlivm.errors import InputError
-from ddlivm.registry.ledger import CHALLENGER, CHAMPION, PREVIOUS, Ledger, aliased, change_champion, read_ledger
+from ddlivm.registry import ledger as ledger_module
+from ddlivm.registry.ledger import CHALLENGER, CHAMPION, PREVIOUS, Entry, Ledger, aliased, change_champion, read_ledger
 from ddlivm.registry.promotion import judge_against, promote_version, read_evidence, roll_back
 from ddlivm.registry.store import mlflow_client, tracking_uri
 from tests.registry.parts import GATE
@@ -13,7 +15,7 @@ from tests.registry.versions import NAME, make_versions
 
 pytestmark = pytest.mark.usefixtures("store")
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["mlflow", "tests.registry.versions"])
+PROCESSES.set_forkserver_preload(["tests.registry.forked"])
 
 
 def aliases() -> tuple[str | None, str | None]:
@@ -113,26 +115,44 @@ def test_a_kill_between_the_entry_and_the_aliases_is_made_good_by_the_next_comma
         assert len(read_ledger(client, NAME).entries) == 2
 
 
-def test_an_entry_that_was_overtaken_counts_for_nothing_and_is_decided_again():
-    """Another process promotes between this one's look and its entry: what it decided no longer holds."""
+def test_an_entry_that_was_overtaken_counts_for_nothing_and_is_decided_again(monkeypatch: pytest.MonkeyPatch):
+    """Another process promotes between this one's decision and its entry: what it decided no longer holds."""
+    append = ledger_module._append
+
+    def overtaken(client: MlflowClient, name: str, entry: Entry) -> int:
+        monkeypatch.setattr(ledger_module, "_append", append)
+        promote_version(client, name, "2", GATE)
+        return append(client, name, entry)
+
+    with mlflow_client() as client:
+        make_versions(client, 0.5, 0.6, 0.7)
+        promote_version(client, NAME, "1", GATE)
+        monkeypatch.setattr(ledger_module, "_append", overtaken)
+        promote_version(client, NAME, "3", GATE)
+        ledger = read_ledger(client, NAME)
+    assert [(entry.champion, entry.previous) for entry in ledger.entries] == [
+        ("1", None), ("2", "1"), ("3", "1"), ("3", "2"),
+    ]  # fmt: skip
+    assert [entry.number for entry in ledger.valid] == [1, 2, 4]
+    assert standing(ledger) == aliases() == ("3", "2")
+    assert "(overtaken: changed nothing)" in ledger.lines(NAME)[2]
+
+
+def test_a_decision_that_was_overtaken_before_it_was_written_is_not_written():
     seen: list[str | None] = []
     with mlflow_client() as client:
         make_versions(client, 0.5, 0.6, 0.7)
         promote_version(client, NAME, "1", GATE)
 
-        def slow(ledger: Ledger):  # type: ignore[no-untyped-def]
+        def slow(ledger: Ledger) -> Entry:
             seen.append(ledger.champion)
             if len(seen) == 1:
                 promote_version(client, NAME, "2", GATE)
             return ledger.entry("promote", "3", None, "slow")
 
-        change_champion(client, NAME, slow)
-        ledger = read_ledger(client, NAME)
+        assert standing(change_champion(client, NAME, slow)) == aliases() == ("3", "2")
+        assert [entry.champion for entry in read_ledger(client, NAME).entries] == ["1", "2", "3"]
     assert seen == ["1", "2"]
-    assert [entry.champion for entry in ledger.entries] == ["1", "2", "3", "3"]
-    assert [entry.number for entry in ledger.valid] == [1, 2, 4]
-    assert standing(ledger) == aliases() == ("3", "2")
-    assert "(overtaken: changed nothing)" in ledger.lines(NAME)[2]
 
 
 def test_ten_processes_leave_one_champion_and_a_whole_ledger():
