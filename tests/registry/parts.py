@@ -122,7 +122,9 @@ class Parts:
 
     folder: Path
 
-    def register(self, out: Path, gate: Gate = GATE, *figures_folders: Path, promote: bool = True) -> None:
+    def register(
+        self, out: Path, gate: Gate = GATE, *figures_folders: Path, promote: bool = True, name: str = "plants"
+    ) -> None:
         out.mkdir(parents=True)
         folder = self.folder
         register(
@@ -132,7 +134,7 @@ class Parts:
             [folder / "series" / f"site{number}" for number in (1, 2, 3)],
             folder / "selection",
             figures_folders or [folder / "figures" / "site3", folder / "figures" / "all"],
-            Registration(name="plants", promote=promote),
+            Registration(name=name, promote=promote),
             gate,
             out,
             {"data_md5": "abc.dir", "git": "revision", "parents": [{"input": "bank", "key": "k1"}], "parameters": {}},

@@ -1,7 +1,3 @@
-import multiprocessing
-import os
-from pathlib import Path
-
 import pytest
 from mlflow import MlflowClient
 
@@ -9,13 +5,12 @@ from ddlivm.errors import InputError
 from ddlivm.registry import ledger as ledger_module
 from ddlivm.registry.ledger import CHALLENGER, CHAMPION, PREVIOUS, Entry, Ledger, aliased, change_champion, read_ledger
 from ddlivm.registry.promotion import judge_against, promote_version, read_evidence, roll_back
-from ddlivm.registry.store import mlflow_client, tracking_uri
+from ddlivm.registry.store import mlflow_client
+from tests.registry.crowd import check_ledger, promote_together
 from tests.registry.parts import GATE
 from tests.registry.versions import NAME, make_versions
 
 pytestmark = pytest.mark.usefixtures("store")
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.registry.forked"])
 
 
 def aliases() -> tuple[str | None, str | None]:
@@ -158,63 +153,19 @@ def test_a_decision_that_was_overtaken_before_it_was_written_is_not_written():
 def test_ten_processes_leave_one_champion_and_a_whole_ledger():
     with mlflow_client() as client:
         make_versions(client, *(0.5,) * 10)
-    outcomes = run_together([(str(number + 1), f"reason {number + 1}") for number in range(10)])
+    outcomes = promote_together(NAME, [(str(number + 1), f"reason {number + 1}") for number in range(10)])
     assert outcomes == [""] * 10
-    check_ledger(10)
+    check_ledger(NAME, 10)
 
 
 def test_of_processes_that_the_gate_judges_the_best_version_wins_in_any_order():
     with mlflow_client() as client:
         make_versions(client, 0.4, 0.9, 0.6, 0.75)
-    outcomes = run_together([(str(number + 1), None) for number in range(4)])
+    outcomes = promote_together(NAME, [(str(number + 1), None) for number in range(4)])
     assert outcomes[1] == ""
     assert all(line == "" or "is REJECT" in line or "is HOLD" in line for line in outcomes), outcomes
-    ledger = check_ledger(4 - sum(line != "" for line in outcomes))
+    ledger = check_ledger(NAME, 4 - sum(line != "" for line in outcomes))
     assert ledger.champion == "2"
-
-
-def run_together(wanted: list[tuple[str, str | None]]) -> list[str]:
-    """Promote each version in a process of its own, all at once; return each one's error, empty for none."""
-    uri, barrier, answers = tracking_uri(), PROCESSES.Barrier(len(wanted)), PROCESSES.Queue()
-    started = [
-        PROCESSES.Process(target=_promote, args=(uri, barrier, answers, index, *one))
-        for index, one in enumerate(wanted)
-    ]
-    for process in started:
-        process.start()
-    found = dict(answers.get(timeout=300) for _ in started)
-    for process in started:
-        process.join()
-    return [found[index] for index in range(len(wanted))]
-
-
-def check_ledger(changes: int) -> Ledger:
-    """Check that the ledger is a chain of that many changes, each from the one before, that the aliases follow."""
-    with mlflow_client() as client:
-        ledger = read_ledger(client, NAME)
-        files = [
-            Path(one.path).name
-            for number in {entry.champion for entry in ledger.entries}
-            for one in client.list_artifacts(client.get_model_version(NAME, number).run_id, "ledger")
-        ]
-    assert [entry.number for entry in ledger.entries] == list(range(1, len(ledger.entries) + 1))
-    assert len(files) == len(set(files)) == len(ledger.entries)
-    champions = [entry.champion for entry in ledger.valid]
-    assert len(champions) == changes
-    assert [entry.previous for entry in ledger.valid] == [None, *champions[:-1]]
-    assert standing(ledger) == aliases() == (champions[-1], champions[-2] if changes > 1 else None)
-    return ledger
-
-
-def _promote(uri: str, barrier, answers, index: int, version: str, why: str | None) -> None:  # type: ignore[no-untyped-def]
-    os.environ["MLFLOW_TRACKING_URI"] = uri  # the fork server's environment is that of the first test
-    barrier.wait()
-    try:
-        with mlflow_client() as client:
-            promote_version(client, NAME, version, GATE, why)
-        answers.put((index, ""))
-    except BaseException as error:
-        answers.put((index, repr(error)))
 
 
 def _killed(*_: object) -> None:

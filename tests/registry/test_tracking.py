@@ -1,34 +1,17 @@
-import shutil
 from pathlib import Path
 
 import pytest
 
 from ddlivm.errors import InputError
-from ddlivm.files import read_json, read_yaml, write_json
+from ddlivm.files import read_json, write_json
 from ddlivm.registry.store import experiment_id, mlflow_client
 from ddlivm.registry.tracking import track_run
-from tests.registry.parts import make_parts
-
-ROOT = Path(__file__).parents[2]
+from tests.registry.builds import make_build
 
 
 @pytest.fixture
 def build(tmp_path: Path, store: str) -> Path:
-    """A build folder with the fold `all`, and MLflow in a file."""
-    parts = make_parts(tmp_path / "parts").folder
-    folder = tmp_path / "build"
-    for part in ("segmenter", "encoders", "bank", "selection"):
-        shutil.copytree(parts / part, folder / part / "all")
-        write_json(folder / part / "all.provenance.json", {"seconds": 1.5, "peak_memory_bytes": 7, "git": "abc"})
-    shutil.copytree(parts / "figures", folder / "figures")
-    shutil.copytree(parts / "series", folder / "series")
-    (folder / "report").mkdir()
-    write_json(
-        folder / "report" / "summary.json", {"accuracy": 0.7, "simulated": True, "sites": {"site3": {"map40": 0.5}}}
-    )
-    content = read_yaml(ROOT / "params.yaml")
-    write_json(tmp_path / "params.yaml", content | {"folds": ["site3", "all"]})
-    return folder
+    return make_build(tmp_path)
 
 
 def test_a_run_is_logged_whole_and_once_from_its_files(build: Path):

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 NAME = "plants"
 
 
-def make_versions(client: "MlflowClient", *map40: float) -> None:
+def make_versions(client: "MlflowClient", *map40: float, name: str = NAME) -> None:
     """Make version 1, 2, … with these mAPs."""
-    ensure_model(client, NAME, "tests")
-    place = experiment_id(client, NAME)
+    ensure_model(client, name, "tests")
+    place = experiment_id(client, name)
     for value in map40:
         run = client.create_run(place).info.run_id
         with tempfile.TemporaryDirectory() as folder:
@@ -29,4 +29,4 @@ def make_versions(client: "MlflowClient", *map40: float) -> None:
                 Path(folder) / LINEAGE, {"data_md5": "abc.dir", "git": "revision", "parents": [], "parameters": {}}
             )
             client.log_artifacts(run, folder)
-        client.create_model_version(NAME, f"runs:/{run}/{EVIDENCE}", run, await_creation_for=0)
+        client.create_model_version(name, f"runs:/{run}/{EVIDENCE}", run, await_creation_for=0)
