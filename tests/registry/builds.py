@@ -1,4 +1,4 @@
-"""A build folder as a pipeline run leaves it, with the fold `all`, one other fold's figures, and the run's params.yaml."""
+"""A build folder as a pipeline run leaves it: the fold `all`, one other fold's figures, and its params.yaml."""
 
 import shutil
 from pathlib import Path

@@ -31,8 +31,8 @@ def postgres() -> Iterator[str]:
     """Start an empty database and yield its address, or skip the test."""
     if not (shutil.which("initdb") and shutil.which("postgres")):
         pytest.skip("no PostgreSQL: initdb and postgres are not in PATH")
-    if importlib.util.find_spec("psycopg2") is None:
-        pytest.skip("no driver for PostgreSQL: psycopg2 is not installed")
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("no driver for PostgreSQL: psycopg is not installed")
     user = UNPRIVILEGED if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="ddlivm-postgres-"))
     if user is not None:
@@ -73,7 +73,7 @@ class TrackingServer:
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self._process.poll() is None:
             try:
                 with urllib.request.urlopen(f"{self.address}/health", timeout=5):
                     return

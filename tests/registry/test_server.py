@@ -168,7 +168,7 @@ def test_a_wrong_secret_is_one_line_and_registers_nothing(
     server: TrackingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-    with pytest.raises(InputError, match="SignatureDoesNotMatch|Forbidden|denied") as caught:
+    with pytest.raises(InputError, match=r"SignatureDoesNotMatch|Forbidden|denied") as caught:
         make_parts(tmp_path / "one").register(tmp_path / "a" / "registration", name="refused")
     assert "\n" not in str(caught.value)
     assert "wrong" not in str(caught.value)
@@ -190,7 +190,7 @@ def test_a_bucket_that_is_full_is_one_line_and_registers_nothing(server: Trackin
         pytest.skip("no full bucket: set DDLIVM_TEST_S3_FULL_BUCKET to one whose quota is used up")
     with mlflow_client() as client:
         client.create_experiment("crammed", artifact_location=f"s3://{full}/artifacts")
-    with pytest.raises(InputError, match="Quota|full|space") as caught:
+    with pytest.raises(InputError, match=r"Quota|full|space") as caught:
         make_parts(tmp_path / "one").register(tmp_path / "a" / "registration", name="crammed")
     assert "\n" not in str(caught.value)
     assert versions("crammed") == 0
