@@ -50,13 +50,14 @@ class Run:
     @property
     def lineage(self) -> "Facts":
         """How what it writes will have come to be: data, code, images, parameters and inputs."""
-        from components.provenance import data_md5, parents, revision
+        from components.provenance import data_md5, image, parents, revision
         from ddlivm.parameters import flatten
 
         return {
             "cache_key": self.cache_key,
             "data_md5": data_md5(self.told),
             "git": revision(),
+            "image": image(),
             "parameters": flatten(self.parameters.model_dump(mode="json")),
             "parents": parents(self.told),
         }

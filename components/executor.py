@@ -17,6 +17,7 @@ TOLD = (
     "data_md5",
     "git",
     "gpu_seconds",
+    "image",
     "key",
     "peak_gpu_memory_bytes",
     "peak_memory_bytes",

@@ -1,5 +1,6 @@
 """How an output came to be and what it cost: a sidecar that nothing hashes."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -86,6 +87,7 @@ def facts(
         "cache_key": cache_key,
         "data_md5": data_md5(told),
         "git": revision(),
+        "image": image(),
         "key": key,
         "packages": {name: version for name in PACKAGES if (version := _version(name)) is not None},
         "parents": parents(told),
@@ -104,7 +106,7 @@ def facts_of(path: Path) -> Facts:
 
 def parents(told: Mapping[str, Sequence[Facts]]) -> list[Facts]:
     """Return a run's inputs, briefly, in a fixed order."""
-    kept = ("data_md5", "git", "key")
+    kept = ("data_md5", "git", "image", "key")
     return [
         {"input": name} | {key: one[key] for key in kept if one.get(key)}
         for name, entries in sorted(told.items())
@@ -172,8 +174,15 @@ def _version(name: str) -> str | None:
         return None
 
 
+def image() -> str | None:
+    """Return the container's image and digest, which the pipeline tells it; None outside a container."""
+    return os.environ.get("DDLIVM_IMAGE")
+
+
 def revision() -> str | None:
     """Return the git revision of the code, with `-dirty` where files were changed; None without git."""
+    if built_from := os.environ.get("DDLIVM_REVISION"):  # an image has no history, and says of which it is
+        return built_from
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SCHEME = "models:/"
-SHOWN = ("model", "run", "content_hash", "data_md5", "git", "cache_key")
-"""In this order; on a cluster the cache key names the data and the images' digests."""
+SHOWN = ("model", "run", "content_hash", "data_md5", "git", "image", "cache_key")
+"""In this order; an image is named by its digest, and there is one on a cluster only."""
 
 
 def read_lineage(client: "MlflowClient", name: str, version: str) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def lineage_lines(content: dict[str, Any]) -> list[str]:
     lines = [f"{key}: {content[key]}" for key in SHOWN if content.get(key)]
     lines.append("made of:")
     for parent in content.get("parents", []):
-        known = [f"{key} {parent[key]}" for key in ("key", "git", "data_md5") if parent.get(key)]
+        known = [f"{key} {parent[key]}" for key in ("key", "git", "image", "data_md5") if parent.get(key)]
         lines.append(f"  {parent['input']}: {', '.join(known) or 'no record'}")
     lines.append("parameters:")
     lines += [f"  {key} = {value}" for key, value in content.get("parameters", {}).items()]

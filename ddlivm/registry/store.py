@@ -18,6 +18,7 @@ DEFAULT = "sqlite:///mlflow.db"
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # an inspection of a plant is nobody else's business
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the commands' own lines say where
     # A server that does not answer is given up after a quarter of a minute, not after four minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
     # Where the server hands out artifacts itself, large files still go straight to the store, in parts.

@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import numpy as np
 import pytest
 from mlflow import MlflowClient
+from mlflow.store.artifact.s3_artifact_repo import _cached_get_s3_client
 from safetensors.numpy import save_file
 
 from ddlivm.errors import InputError
@@ -46,6 +48,8 @@ def running(bucket: str) -> Iterator[TrackingServer]:
 def server(running: TrackingServer, monkeypatch: pytest.MonkeyPatch) -> TrackingServer:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", running.address)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint())
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it and MLflow's clients keep an earlier test's address and keys
+    _cached_get_s3_client.cache_clear()
     return running
 
 
