@@ -10,6 +10,7 @@ from ddlivm.errors import InputError
 
 if TYPE_CHECKING:  # pydantic and YAML cost half a second that `--help` need not pay
     from components.executor import ExecutorInput
+    from components.provenance import Facts
     from ddlivm.parameters import Gate, Parameters, Section
 
 SectionType = TypeVar("SectionType", bound="Section")
@@ -27,6 +28,8 @@ class Run:
         out: an empty folder that becomes the output when the stage succeeds.
         work: scratch that survives a kill and is removed after success.
         parameters: the whole of params.yaml, checked; stages read it through the methods.
+        cache_key: names data and images on a cluster; for the record only.
+        told: what is known of each input, by its name; for the record only.
     """
 
     stage: Stage
@@ -36,6 +39,28 @@ class Run:
     out: Path
     work: Path
     parameters: "Parameters"
+    cache_key: str
+    told: "dict[str, list[Facts]]"
+
+    @property
+    def inputs(self) -> list[Path]:
+        """Every path that the stage was given."""
+        return [*self.paths.values(), *(path for members in self.collected.values() for path in members)]
+
+    @property
+    def lineage(self) -> "Facts":
+        """How what it writes will have come to be: data, code, images, parameters and inputs."""
+        from components.provenance import data_md5, image, parents, revision
+        from ddlivm.parameters import flatten
+
+        return {
+            "cache_key": self.cache_key,
+            "data_md5": data_md5(self.told),
+            "git": revision(),
+            "image": image(),
+            "parameters": flatten(self.parameters.model_dump(mode="json")),
+            "parents": parents(self.told),
+        }
 
     def section(self, kind: type[SectionType]) -> SectionType:
         """Return the stage's own section of params.yaml."""
@@ -109,6 +134,22 @@ def input_paths(
             raise InputError(f"{flag(entry.name)}: the executor input lists none of {', '.join(entry.artifacts)}")
         collected[entry.name] = [_existing(member, flag(entry.name)) for member in members]
     return paths, collected
+
+
+def told_of(
+    stage: Stage, paths: dict[str, Path], collected: dict[str, list[Path]], executor: "ExecutorInput | None"
+) -> "dict[str, list[Facts]]":
+    """Return what is known of each input: from its sidecar, or on a cluster, where none travels, from its metadata."""
+    from components.provenance import facts_of
+
+    told = {name: [facts_of(path)] for name, path in paths.items()}
+    told |= {name: [facts_of(path) for path in members] for name, members in collected.items()}
+    if executor is not None:
+        for entry in stage.inputs:
+            metadata = [facts for artifact in entry.artifacts or (entry.name,) for facts in executor.metadata(artifact)]
+            if any(metadata):
+                told[entry.name] = metadata
+    return told
 
 
 def _existing(path: Path, argument: str) -> Path:

@@ -11,7 +11,19 @@ from ddlivm.errors import InputError
 
 MOUNTS = {"gs://": "/gcs/", "minio://": "/minio/", "s3://": "/s3/"}
 """Where Kubeflow's launcher puts an artifact of each store; anything else is a path already."""
-TOLD = ("git", "image", "key", "peak_memory_bytes", "seconds")
+TOLD = (
+    "bytes_in",
+    "bytes_out",
+    "data_md5",
+    "git",
+    "gpu_seconds",
+    "image",
+    "key",
+    "peak_gpu_memory_bytes",
+    "peak_memory_bytes",
+    "seconds",
+    "seconds_per_pair",
+)
 """Metadata travels in every later stage's executor input, on a command line: only what is short goes along."""
 
 
@@ -39,6 +51,10 @@ class ExecutorInput:
     def inputs(self, artifact: str) -> list[Path]:
         """Return the local paths of an input artifact's entries, in order; none if it is not there."""
         return [local_path(entry["uri"]) for entry in self._entries("inputs", artifact)]
+
+    def metadata(self, artifact: str) -> list[dict[str, Any]]:
+        """Return what the stages that wrote an input artifact's entries told of them, in order."""
+        return [dict(entry.get("metadata") or {}) for entry in self._entries("inputs", artifact)]
 
     def write_output(self, stage: Stage, out: Path, facts: dict[str, Any]) -> None:
         """Fill the stage's cards from its finished output and write the executor output, where one is asked for.

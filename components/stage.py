@@ -67,8 +67,9 @@ def main(stage: Stage, work: Work, summary: str | None, argv: Sequence[str] | No
 
 
 def _run(stage: Stage, work: Work, arguments: Namespace, argv: list[str]) -> None:
-    from components.provenance import Clock, facts, read_sidecar, write_sidecar
+    from components.provenance import Clock, cost, facts, read_sidecar, write_sidecar
     from components.writer import sole_writer
+    from ddlivm.files import MEASURED, read_json
 
     clock = Clock()
     run, executor = _read(stage, arguments)
@@ -81,8 +82,13 @@ def _run(stage: Stage, work: Work, arguments: Namespace, argv: list[str]) -> Non
             print(f"{title}: {run.out} is complete; the process that was waited for wrote it", flush=True)
         else:
             print(f"{title}: {arguments.params} ({run.parameters.profile}) -> {run.out}", flush=True)
-            _fill(run, work, run.work / f"{stage.name}-{key}")
-            write_sidecar(run.out, facts(clock, argv, key, arguments.cache_key))
+            scratch = run.work / f"{stage.name}-{key}"
+            _fill(run, work, scratch)
+            measured = read_json(scratch / MEASURED) if (scratch / MEASURED).is_file() else {}
+            shutil.rmtree(scratch)
+            spent = cost(clock, run.inputs, run.out)
+            own = facts(argv, key, arguments.cache_key, spent, clock.started, run.told)
+            write_sidecar(run.out, measured | own)
         if executor is not None:
             executor.write_output(stage, run.out, read_sidecar(run.out))
     gibibytes = clock.peak_memory_bytes / 2**30
@@ -98,6 +104,7 @@ def _help(stage: Stage, work: Work, arguments: Namespace) -> None:
 
 
 def _read(stage: Stage, arguments: Namespace) -> tuple[Run, "ExecutorInput | None"]:
+    from components.arguments import told_of
     from components.executor import ExecutorInput
     from ddlivm.parameters import load_parameters
 
@@ -105,7 +112,9 @@ def _read(stage: Stage, arguments: Namespace) -> tuple[Run, "ExecutorInput | Non
     executor = ExecutorInput.parse(arguments.executor_input) if arguments.executor_input else None
     paths, collected = input_paths(stage, arguments, parameters, executor)
     options = {option.name: getattr(arguments, option.name) for option in stage.options}
-    return Run(stage, paths, collected, options, arguments.out, arguments.work, parameters), executor
+    told = told_of(stage, paths, collected, executor)
+    run = Run(stage, paths, collected, options, arguments.out, arguments.work, parameters, arguments.cache_key, told)
+    return run, executor
 
 
 def _key(run: Run, cache_key: str) -> str:
@@ -123,8 +132,7 @@ def _key(run: Run, cache_key: str) -> str:
         "section": getattr(run.parameters, run.stage.name).model_dump(mode="json"),
         "stage": run.stage.name,
     }
-    inputs = [*run.paths.values(), *(path for members in run.collected.values() for path in members)]
-    return fingerprint(own, inputs, Path(ddlivm.__file__).parent)
+    return fingerprint(own, run.inputs, Path(ddlivm.__file__).parent)
 
 
 def _fill(run: Run, work: Work, scratch: Path) -> None:
@@ -137,7 +145,6 @@ def _fill(run: Run, work: Work, scratch: Path) -> None:
     with replacing(run.out) as temporary:
         temporary.mkdir()
         work(replace(run, out=temporary, work=scratch))
-    shutil.rmtree(scratch)
 
 
 def _unwritable(error: Exception) -> str | None:

@@ -156,6 +156,52 @@ def status(
     raise SystemExit(work(host, run))
 
 
+Name = Annotated[str, typer.Option("--name", help="The registered model; by default the one that params.yaml names.")]
+Params = Annotated[Path, typer.Option(help="Names the model and holds the gate's criteria.")]
+Why = Annotated[str, typer.Option(help="The reason, for the ledger.")]
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="A version's number, or an alias such as `challenger`.")],
+    why: Why = "",
+    name: Name = "",
+    params: Params = Path("params.yaml"),
+) -> None:
+    """Make a version the champion; where the gate does not promote it, --why is required."""
+    from ddlivm.registry.command import promote as work
+
+    work(version, why, name, params)
+
+
+@app.command()
+def rollback(why: Why = "", name: Name = "", params: Params = Path("params.yaml")) -> None:
+    """Exchange the champion and the version that was champion before it."""
+    from ddlivm.registry.command import rollback as work
+
+    work(why, name, params)
+
+
+@app.command()
+def ledger(name: Name = "", params: Params = Path("params.yaml")) -> None:
+    """List every promotion and rollback: which, when, by whom, what the gate said, and why."""
+    from ddlivm.registry.command import ledger as work
+
+    work(name, params)
+
+
+@app.command()
+def lineage(
+    model: Annotated[str, typer.Argument(help="models:/NAME@ALIAS, models:/NAME/VERSION, or a model's directory.")],
+    name: Name = "",
+    params: Params = Path("params.yaml"),
+) -> None:
+    """Say where a registered model comes from: data, code, images, parameters, and what it was made of."""
+    from ddlivm.registry.command import lineage as work
+
+    work(model, name, params)
+
+
 def main() -> None:
     """Run the command; a bad input is one line on stderr and exit status 2."""
     try:

@@ -13,6 +13,9 @@ import yaml
 
 from ddlivm.errors import InputError
 
+MEASURED = "measured.json"
+"""A stage leaves a JSON object here, in its scratch: what it measured with a clock, which no output may hold."""
+
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:

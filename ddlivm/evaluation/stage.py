@@ -12,6 +12,7 @@ from ddlivm.evaluation import analysis
 from ddlivm.evaluation.boxes import Boxes
 from ddlivm.evaluation.figures import FoldFigures, HeadFigures, Regret, SiteAlignment
 from ddlivm.evaluation.histories import load_history
+from ddlivm.evaluation.image_results import image_results
 from ddlivm.evaluation.metrics import mean_over_sites, measure
 from ddlivm.evaluation.samples import write_samples
 from ddlivm.evaluation.selection import SelectionScores, load_detections
@@ -32,7 +33,7 @@ def evaluate_fold(
     parameters: CrossDomainEvaluation,
     out: Path,
 ) -> None:
-    """Compare every head's detections with the held-out sites' labels; write figures.json and pictures.
+    """Compare every head's detections with the held-out sites' labels; write figures.json, results.json and pictures.
 
     Args:
         data: the data set.
@@ -68,6 +69,8 @@ def evaluate_fold(
             for name, boxes in by_site.items()
         }
         heads[head] = HeadFigures(mean_over_sites(list(measures.values())), measures)
+
+    image_results(sites, chosen.default, detections[chosen.default], truths, parameters.iou_threshold).save(out)
 
     truth = _pooled(truths)
     pooled = {row: _pooled(detections[head]) for row, head in chosen.rows.items()}

@@ -4,6 +4,7 @@ A section a stage; `profiles.<profile>.<section>` overlays a section. A stage is
 so the keys that it can read are the keys that it declares.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ __all__ = [
     "Report",
     "Section",
     "Simulation",
+    "flatten",
     "load_parameters",
     "merge",
 ]
@@ -73,6 +75,16 @@ def load_parameters(path: Path, profile: str | None = None) -> Parameters:
         if name == profile:
             chosen = checked
     return chosen
+
+
+def flatten(value: Any, prefix: str = "") -> dict[str, str]:
+    """Return nested settings as `a.b.c` to text; lists stay whole."""
+    if not isinstance(value, dict):
+        return {prefix: value if isinstance(value, str) else json.dumps(value)}
+    flat: dict[str, str] = {}
+    for key, part in value.items():
+        flat |= flatten(part, f"{prefix}.{key}" if prefix else str(key))
+    return flat
 
 
 def merge(base: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:

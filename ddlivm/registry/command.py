@@ -1,4 +1,4 @@
-"""The commands that reach MLflow: `ddlivm track`, and a model's address."""
+"""The commands that reach MLflow: track, promote, roll back, ledger, lineage; and a model's address."""
 
 from pathlib import Path
 
@@ -12,6 +12,55 @@ def track(build: Path, params: Path, experiment: str) -> None:
     from ddlivm.registry.tracking import track_run
 
     print(track_run(build, params, experiment), flush=True)
+
+
+def promote(version: str, why: str, name: str, params: Path) -> None:
+    """Make a version the champion."""
+    from ddlivm.parameters import load_parameters
+    from ddlivm.registry.promotion import promote_version
+    from ddlivm.registry.store import mlflow_client
+
+    parameters = load_parameters(params)
+    name = name or parameters.registration.name
+    with mlflow_client() as client:
+        print(promote_version(client, name, version, parameters.gate, why.strip() or None).standing(name), flush=True)
+
+
+def rollback(why: str, name: str, params: Path) -> None:
+    """Exchange the champion and the version before it."""
+    from ddlivm.registry.promotion import roll_back
+    from ddlivm.registry.store import mlflow_client
+
+    name = name or _name(params)
+    with mlflow_client() as client:
+        print(roll_back(client, name, why.strip() or None).standing(name), flush=True)
+
+
+def ledger(name: str, params: Path) -> None:
+    """List the ledger's entries."""
+    from ddlivm.registry.ledger import read_ledger
+    from ddlivm.registry.store import mlflow_client
+
+    name = name or _name(params)
+    with mlflow_client() as client:
+        print("\n".join(read_ledger(client, name).lines(name)), flush=True)
+
+
+def lineage(model: str, name: str, params: Path) -> None:
+    """Print where a model comes from."""
+    from ddlivm.registry.lineage import lineage_lines, locate, read_lineage
+    from ddlivm.registry.store import mlflow_client
+
+    if not name and not model.startswith(REGISTRY):
+        name = _name(params)
+    with mlflow_client() as client:
+        print("\n".join(lineage_lines(read_lineage(client, *locate(client, model, name)))), flush=True)
+
+
+def _name(params: Path) -> str:
+    from ddlivm.parameters import load_parameters
+
+    return load_parameters(params).registration.name
 
 
 def local_model(address: str) -> Path:

@@ -1,16 +1,16 @@
 """The promotion gate: whether a new model may take the champion's place."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ddlivm.data import ALL
-from ddlivm.evaluation.figures import FoldFigures, HeadFigures
 from ddlivm.parameters import Gate
+from ddlivm.registry.comparison import compare, incomparable
+from ddlivm.registry.evidence import Evidence, unmeasured
 
 Decision = Literal["PROMOTE", "HOLD", "REJECT"]
-TOLERANCE = 0.01
-"""How much lower than the champion's a figure may be; less than one defect in a hundred changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Verdict:
     """The gate's answer.
 
     Attributes:
-        decision: PROMOTE; HOLD, when a person must look; REJECT, when a floor is missed.
+        decision: PROMOTE; HOLD, when a person must look; REJECT, when the model must not ship.
         reasons: one line each; what held for PROMOTE, what did not otherwise.
     """
 
@@ -26,113 +26,97 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def judge(
-    challenger: FoldFigures,
-    head: str,
-    folds: Sequence[FoldFigures],
-    gate: Gate,
-    champion: tuple[FoldFigures, str] | None = None,
-) -> Verdict:
+def judge(challenger: Evidence, champion: Evidence | None, gate: Gate) -> Verdict:
     """Judge a model by what it does on the gate's sites, which it never learnt from.
 
-    A floor that is missed rejects, whatever the champion does. A model that passes is held where it does worse than
-    the champion on a site or on a type, or where the two cannot be compared; numbers on different data never are.
+    - What was not evaluated as the gate wants it is held: no figure is guessed.
+    - A floor or a limit that is missed rejects, whatever the champion does.
+    - The first model that passes these is promoted; there is nothing to compare it with.
+    - Numbers on different data are never compared: such a model is held.
+    - A model is rejected when the interval on the difference in mAP@0.4 says that it is worse by more than the margin;
+      held when a site or a type falls by more than its margin, when it is no better than the champion, as an equal one
+      is, or when the interval still allows that it is worse; and promoted otherwise.
 
     Args:
-        challenger: the fold `all`'s figures, on the gate's sites.
-        head: the head that the model uses by default; it is the one that is judged.
-        folds: the other folds' figures: the same recipe on other held-out sites.
-        gate: the floors.
-        champion: the present champion's figures on the gate's sites and its default head; None when there is none.
+        challenger: the new model's evaluation.
+        champion: the present champion's; None when there is none.
+        gate: the criteria.
     """
-    missing = _missing(challenger, head, gate)
-    if missing:
-        return Verdict("HOLD", (missing,))
-    figures = challenger.heads[head]
-    missed = tuple(_floors(figures, gate))
+    unknown = tuple(_unknown(challenger, gate))
+    if unknown:
+        return Verdict("HOLD", unknown)
+    missed = (*_floors(challenger, gate), *_limits(challenger, gate))
     if missed:
         return Verdict("REJECT", missed)
-    blind = tuple(_blind_folds(folds))
-    if blind:
-        return Verdict("HOLD", blind)
-    passed = (
-        f"mAP@0.4 {figures.all.map40:.3f} and recall {figures.all.recall40:.3f} on {', '.join(gate.sites)} are above "
-        f"the floors {gate.minimum_map40:g} and {gate.minimum_recall40:g}"
-    )
+    doubtful = (*_untimed(challenger, gate), *_blind_folds(challenger))
+    if doubtful:
+        return Verdict("HOLD", doubtful)
+    passed = f"every floor is met on {', '.join(sorted(gate.sites))}"
     if champion is None:
-        return Verdict("PROMOTE", (passed,))
-    before, champion_head = champion
-    incomparable = _incomparable(challenger, before, champion_head)
-    if incomparable:
-        return Verdict("HOLD", (incomparable,))
-    worse = tuple(_regressions(figures, before.heads[champion_head]))
-    if worse:
-        return Verdict("HOLD", worse)
-    return Verdict("PROMOTE", (passed, "no site and no type does worse than with the champion"))
+        return Verdict("PROMOTE", (passed, "there is no champion to compare it with"))
+    different = tuple(incomparable(challenger, champion))
+    if different:
+        return Verdict("HOLD", different)
+    comparison = compare(challenger, champion, gate)
+    if comparison.is_worse:
+        return Verdict("REJECT", (*comparison.worse, *comparison.falls))
+    if comparison.falls or comparison.doubts:
+        return Verdict("HOLD", (*comparison.falls, *comparison.doubts))
+    return Verdict("PROMOTE", (passed, comparison.better, "no site and no type falls by more than its margin"))
 
 
-def _missing(challenger: FoldFigures, head: str, gate: Gate) -> str | None:
-    if challenger.fold != ALL:
-        return f"the figures are of fold {challenger.fold!r}, not of the fold {ALL!r} that ships"
-    if head not in challenger.heads:
-        return f"head {head!r} was not evaluated"
-    sites = challenger.heads[head].sites
-    absent = [site for site in gate.sites if site not in sites]
-    if absent:
-        return f"site {absent[0]!r} of the gate was not evaluated"
-    if set(sites) != set(gate.sites):
-        return f"the figures are on {', '.join(sorted(sites))}, the gate is {', '.join(sorted(gate.sites))}"
-    if challenger.heads[head].all.defects == 0:
-        return "the gate's sites have no labelled defect to judge by"
-    return None
+def _unknown(challenger: Evidence, gate: Gate) -> Iterator[str]:
+    own = challenger.figures.get(ALL)
+    if own is None or ALL not in challenger.results:
+        yield f"the fold {ALL!r}, which ships, was not evaluated"
+        return
+    if challenger.head not in own.heads:
+        yield f"head {challenger.head!r} was not evaluated"
+        return
+    if challenger.results[ALL].head != challenger.head:
+        yield f"the results pair by pair are of head {challenger.results[ALL].head!r}, not of {challenger.head!r}"
+    judged = own.heads[challenger.head]
+    for found in (set(judged.sites), set(challenger.results[ALL].sites)):
+        for site in sorted(set(gate.sites) - found):
+            yield f"site {site!r} of the gate was not evaluated"
+        for site in sorted(found - set(gate.sites)):
+            yield f"site {site!r} was evaluated but is none of the gate's"
+        if found != set(gate.sites):
+            return
+    for name, measures in (*sorted(judged.sites.items()), ("all sites", judged.all)):
+        yield from unmeasured(name, measures)
 
 
-def _floors(figures: HeadFigures, gate: Gate) -> Iterator[str]:
-    if figures.all.predictions == 0:
-        yield "there are no predictions at the score threshold"
-    if figures.all.map40 < gate.minimum_map40:
-        yield f"mAP@0.4 {figures.all.map40:.3f} is below the floor {gate.minimum_map40:g}"
-    if figures.all.recall40 < gate.minimum_recall40:
-        yield f"recall {figures.all.recall40:.3f} is below the floor {gate.minimum_recall40:g}"
+def _floors(challenger: Evidence, gate: Gate) -> Iterator[str]:
+    judged = challenger.figures[ALL].heads[challenger.head]
+    for site, measures in sorted(judged.sites.items()):
+        if measures.predictions == 0:
+            yield f"there are no predictions at the score threshold on {site}"
+        if measures.map40 < gate.minimum_map40:
+            yield f"mAP@0.4 {measures.map40:.3f} on {site} is below the floor {gate.minimum_map40:g}"
+        if measures.recall40 < gate.minimum_recall40:
+            yield f"recall {measures.recall40:.3f} on {site} is below the floor {gate.minimum_recall40:g}"
+    for kind, figures in sorted(judged.all.types.items()):
+        if figures.ap40 is not None and figures.ap40 < gate.minimum_ap40:
+            yield f"AP@0.4 {figures.ap40:.3f} of {kind} is below the floor {gate.minimum_ap40:g}"
 
 
-def _blind_folds(folds: Sequence[FoldFigures]) -> Iterator[str]:
+def _limits(challenger: Evidence, gate: Gate) -> Iterator[str]:
+    limit, seconds = gate.maximum_seconds_per_pair, challenger.seconds_per_pair
+    if gate.maximum_bytes is not None and challenger.size_bytes > gate.maximum_bytes:
+        yield f"the model has {challenger.size_bytes:,} bytes, more than {gate.maximum_bytes:,}"
+    if limit is not None and seconds is not None and seconds > limit:
+        yield f"a pair takes {seconds:.2f} s, longer than {limit:g} s"
+
+
+def _untimed(challenger: Evidence, gate: Gate) -> Iterator[str]:
+    seconds = challenger.seconds_per_pair
+    if gate.maximum_seconds_per_pair is not None and (seconds is None or not math.isfinite(seconds)):
+        yield "how long a pair takes was not measured; run head selection again"
+
+
+def _blind_folds(challenger: Evidence) -> Iterator[str]:
     """A recipe that finds nothing on another held-out site is not sound, however well the gate's sites look."""
-    for fold in folds:
-        if fold.fold != ALL and fold.row("selected").all.map40 == 0:
-            yield f"the same recipe finds nothing on the held-out site of fold {fold.fold}"
-
-
-def _incomparable(challenger: FoldFigures, champion: FoldFigures, head: str) -> str | None:
-    if head not in champion.heads:
-        return f"the champion's head {head!r} was not evaluated; evaluate the champion on the gate's sites"
-    for name in ("pairs", "score_threshold", "iou_threshold"):
-        ours, theirs = getattr(challenger, name), getattr(champion, name)
-        if ours != theirs:
-            return f"the champion was evaluated with {name} {theirs}, the challenger with {ours}; evaluate both alike"
-    ours, theirs = _defects(challenger), _defects(champion)
-    if ours != theirs:
-        return f"the champion was evaluated on other labels ({theirs} defects, now {ours}); evaluate both alike"
-    return None
-
-
-def _defects(figures: FoldFigures) -> dict[str, int]:
-    head = next(iter(figures.heads.values()))
-    return {site: measures.defects for site, measures in sorted(head.sites.items())}
-
-
-def _regressions(challenger: HeadFigures, champion: HeadFigures) -> Iterator[str]:
-    for site, before in sorted(champion.sites.items()):
-        after = challenger.sites[site]
-        for name, old, new in (
-            ("mAP@0.4", before.map40, after.map40),
-            ("recall", before.recall40, after.recall40),
-            ("accuracy", before.accuracy, after.accuracy),
-        ):
-            if new < old - TOLERANCE:
-                yield f"{name} on {site} falls from {old:.3f} to {new:.3f}"
-    for kind, known in sorted(champion.all.types.items()):
-        now = challenger.all.types.get(kind)
-        if known.ap40 is not None and (now is None or now.ap40 is None or now.ap40 < known.ap40 - TOLERANCE):
-            after_text = "nothing" if now is None or now.ap40 is None else f"{now.ap40:.3f}"
-            yield f"AP@0.4 of {kind} falls from {known.ap40:.3f} to {after_text}"
+    for name, fold in sorted(challenger.figures.items()):
+        if name != ALL and fold.row("selected").all.map40 == 0:
+            yield f"the same recipe finds nothing on the held-out site of fold {name}"

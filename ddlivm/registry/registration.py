@@ -1,15 +1,14 @@
 """The stage `registration`: bring the shipped model together, judge it, register it."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from ddlivm.data import ALL
-from ddlivm.errors import InputError
-from ddlivm.evaluation.figures import FoldFigures
 from ddlivm.files import write_json
 from ddlivm.inspection.model import build_model
 from ddlivm.parameters import Gate, Registration
+from ddlivm.registry.evidence import Evidence
 from ddlivm.registry.gate import judge
 from ddlivm.registry.store import mlflow_client, shown_uri
 from ddlivm.registry.versions import Candidate, register_version
@@ -27,11 +26,14 @@ def register(
     parameters: Registration,
     gate: Gate,
     out: Path,
+    lineage: dict[str, Any],
+    seconds_per_pair: float | None,
 ) -> None:
     """Write `model/` and `registration.json`, and register the model in MLflow.
 
-    `registration.json` holds what the inputs alone determine: the verdict on the floors. What depends on the registry
-    (the verdict against its champion, the version) goes to `registered.json` beside `out`, where nothing hashes it.
+    `registration.json` holds what the inputs alone determine: the verdict on the floors and the size. What depends on
+    a clock or on the registry (the time a pair takes, the verdict against the champion, the version) goes to
+    `registered.json` beside `out`, where nothing hashes it.
 
     Args:
         segmenter: the fold `all`'s segmenter.
@@ -41,19 +43,18 @@ def register(
         selection: its head selection.
         figures: every fold's figures, the fold `all`'s among them.
         parameters: the stage's section.
-        gate: the floors.
+        gate: the criteria.
         out: an empty folder.
+        lineage: how the inputs came to be; kept with the version.
+        seconds_per_pair: how long head selection measured the default head to take; None when it was not measured.
 
     Raises:
         InputError: an input is missing or damaged, the fold `all` was not evaluated, or MLflow cannot be reached.
     """
-    loaded = {folder: FoldFigures.load(folder) for folder in figures}
-    own = next((folder for folder, fold in loaded.items() if fold.fold == ALL), None)
-    if own is None:
-        raise InputError(f"no figures of the fold {ALL!r} were given; add it to `folds` in params.yaml and evaluate it")
     model = build_model(segmenter, encoders, bank, series, selection, out / "model")
-    folds = tuple(loaded.values())
-    verdict = judge(loaded[own], model.card.default, folds, gate)
+    size = sum((model.folder / name).stat().st_size for name in model.card.files)
+    evidence = Evidence.gather(model.card.default, figures, size)
+    verdict = judge(evidence, None, gate.model_copy(update={"maximum_seconds_per_pair": None}))
     write_json(
         out / "registration.json",
         {
@@ -64,8 +65,13 @@ def register(
             "reasons": list(verdict.reasons),
         },
     )
+    candidate = Candidate(
+        model,
+        replace(evidence, seconds_per_pair=seconds_per_pair),
+        {"content_hash": model.card.content_hash} | lineage,
+    )
     with mlflow_client() as client:
-        registered = register_version(client, parameters.name, Candidate(model, own, folds), gate)
+        registered = register_version(client, parameters.name, candidate, gate, parameters.promote)
     write_json(out.parent / SIDECAR, {"tracking_uri": shown_uri(), **asdict(registered)})
     called = f" as {', '.join(registered.aliases)}" if registered.aliases else ""
     print(f"registration: {registered.verdict.decision}: {'; '.join(registered.verdict.reasons)}", flush=True)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from ddlivm.evaluation.figures import FoldFigures
 from ddlivm.evaluation.metrics import Measures
 from ddlivm.evaluation.selection import SelectionScores
 from ddlivm.files import read_json, sha256
-from ddlivm.parameters import Parameters
+from ddlivm.parameters import Parameters, flatten
 
 SITES = "series"
 FOLDERS = {
@@ -29,6 +29,16 @@ FOLDERS = {
 WHOLE = {"report": "report", "registration": "registration"}
 LARGEST_ARTIFACT = 4_000_000
 """Bytes: pictures and tables are logged; weights and detections stay where DVC keeps them."""
+COSTS = (
+    "seconds",
+    "gpu_seconds",
+    "peak_memory_bytes",
+    "peak_gpu_memory_bytes",
+    "bytes_in",
+    "bytes_out",
+    "seconds_per_pair",
+)
+"""What a stage's sidecar says of its cost."""
 KEPT = (".json", ".html", ".csv", ".md", ".jpg", ".png")
 
 
@@ -52,6 +62,7 @@ class StageRun:
         parameters: the stage's section, flat.
         metrics: what it reached.
         artifacts: files to log.
+        content: a digest of its files.
         facts: what the sidecar says: versions, code; not part of the content.
     """
 
@@ -61,7 +72,8 @@ class StageRun:
     parameters: dict[str, str]
     metrics: tuple[Metric, ...]
     artifacts: tuple[Path, ...]
-    facts: dict[str, str] = field(default_factory=dict)
+    content: str
+    facts: dict[str, str]
 
     @property
     def title(self) -> str:
@@ -104,21 +116,11 @@ def read_run(build: Path, parameters: Parameters) -> PipelineRun:
     general = {key: sections[key] for key in ("profile", "sites", "folds", "gate", "simulation")}
     summary = build / "report" / "summary.json"
     return PipelineRun(
-        content=_content(build, stages, sections),
+        content=_digest([sections, [(stage.title, stage.content) for stage in stages]]),
         metrics=tuple(_numbers(read_json(summary))) if summary.is_file() else (),
         parameters=flatten(general),
         stages=stages,
     )
-
-
-def flatten(value: Any, prefix: str = "") -> dict[str, str]:
-    """Return nested settings as `a.b.c` to text; lists stay whole."""
-    if not isinstance(value, dict):
-        return {prefix: value if isinstance(value, str) else json.dumps(value)}
-    flat: dict[str, str] = {}
-    for key, part in value.items():
-        flat |= flatten(part, f"{prefix}.{key}" if prefix else str(key))
-    return flat
 
 
 def _members(folder: Path, parameters: Parameters) -> list[str]:
@@ -136,6 +138,7 @@ def _stage_run(stage: str, member: str, folder: Path, parameters: Parameters) ->
         parameters=flatten(getattr(parameters, stage).model_dump(mode="json")),
         metrics=(*_metrics(stage, folder), *costs),
         artifacts=tuple(_small(folder)),
+        content=_content(folder),
         facts=facts,
     )
 
@@ -197,16 +200,15 @@ def _provenance(output: Path) -> tuple[dict[str, str], list[Metric]]:
     if not path.is_file():
         return {}, []
     content = read_json(path)
-    costs = [Metric(name, float(content[name])) for name in ("seconds", "peak_memory_bytes") if name in content]
-    facts = {key: content[key] for key in ("git", "python", "packages") if content.get(key) is not None}
+    costs = [Metric(name, float(content[name])) for name in COSTS if content.get(name) is not None]
+    facts = {key: content[key] for key in ("data_md5", "git", "python", "packages") if content.get(key) is not None}
     return flatten(facts), costs
 
 
-def _content(build: Path, stages: tuple[StageRun, ...], sections: dict[str, Any]) -> str:
-    files = {
-        path.relative_to(build).as_posix(): sha256(path)
-        for stage in stages
-        for path in sorted(stage.folder.rglob("*"))
-        if path.is_file()
-    }
-    return hashlib.sha256(json.dumps([sections, files], sort_keys=True).encode()).hexdigest()
+def _content(folder: Path) -> str:
+    files = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    return _digest(files)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 DEFAULT = "sqlite:///mlflow.db"
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # an inspection of a plant is nobody else's business
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # the commands' own lines say where
+    # A server that does not answer is given up after a quarter of a minute, not after four minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    # Where the server hands out artifacts itself, large files still go straight to the store, in parts.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "true",
+    # An S3 server that is restarted is waited for: nine more attempts, each after up to 20 seconds.
+    "AWS_RETRY_MODE": "standard",
+    "AWS_MAX_ATTEMPTS": "10",
+}
+"""What the environment gets unless it says otherwise."""
 
 
 def tracking_uri() -> str:
@@ -35,21 +48,46 @@ def mlflow_client() -> Iterator["MlflowClient"]:
     Raises:
         InputError: the server cannot be reached or refuses; the message names it.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # an inspection of a plant is nobody else's business
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     import mlflow
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
-    for name in ("mlflow", "alembic"):
+    for name in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(name).setLevel(logging.ERROR)
     uri = tracking_uri()
+    database, artifacts = _database_errors(), _artifact_errors()
     try:
         mlflow.set_tracking_uri(uri)
         yield mlflow.MlflowClient()
-    except (MlflowException, SQLAlchemyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"MLflow at {shown_uri()}: {reason}; check {VARIABLE}") from error
+    except database as error:
+        raise InputError(f"MLflow at {shown_uri()}: {_reason(error)}; check {VARIABLE}") from error
+    except artifacts as error:
+        raise InputError(
+            f"the artifact store of MLflow at {shown_uri()}: {_reason(error)}; check its address, bucket and keys"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        from sqlalchemy.exc import SQLAlchemyError
+    except ImportError:  # a light image talks to a server and needs no database
+        return (MlflowException,)
+    return (MlflowException, SQLAlchemyError)
+
+
+def _artifact_errors() -> tuple[type[Exception], ...]:
+    try:
+        from boto3.exceptions import Boto3Error
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:  # no S3 client is installed, so none is in use
+        return ()
+    return (Boto3Error, BotoCoreError, ClientError)
 
 
 def experiment_id(client: "MlflowClient", name: str) -> str:

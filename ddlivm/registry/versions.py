@@ -1,26 +1,32 @@
-"""Versions of the registered model: one a content, and the aliases that say which is which."""
+"""Versions of the registered model: one a content, with the evidence and the lineage that belong to it."""
 
 import hashlib
 import json
+import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ddlivm.evaluation.figures import FoldFigures
+from ddlivm.files import write_json
 from ddlivm.inspection.model import ShippedModel
 from ddlivm.parameters import Gate
-from ddlivm.registry.gate import Verdict, judge
+from ddlivm.registry.evidence import Evidence
+from ddlivm.registry.gate import Verdict
+from ddlivm.registry.ledger import CHALLENGER, change_champion, ensure_model
+from ddlivm.registry.promotion import EVIDENCE, judge_against
 from ddlivm.registry.store import experiment_id
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
+    from ddlivm.registry.ledger import Entry, Ledger
+
 CONTENT, JUDGED, HEAD, VERDICT = "ddlivm.content", "ddlivm.judged", "ddlivm.head", "ddlivm.verdict"
 ARTIFACT = "model"
-EVIDENCE = "gate"
+LINEAGE = "lineage.json"
+"""A file of a version's run: how the model came to be."""
 CODE = Path(__file__).with_name("served_model.py")
 
 
@@ -49,51 +55,68 @@ class Candidate:
 
     Attributes:
         model: its directory.
-        figures: the fold `all`'s figures folder.
-        folds: every fold's figures, the fold `all`'s included.
+        evidence: its evaluation.
+        lineage: how it came to be.
     """
 
     model: ShippedModel
-    figures: Path
-    folds: tuple[FoldFigures, ...]
-
-    @property
-    def own(self) -> FoldFigures:
-        """The fold `all`'s figures."""
-        return FoldFigures.load(self.figures)
+    evidence: Evidence
+    lineage: dict[str, Any]
 
 
-def register_version(client: "MlflowClient", name: str, candidate: Candidate, gate: Gate) -> Registered:
-    """Register a model once a content, judge it against the champion, and set the aliases.
+def register_version(client: "MlflowClient", name: str, candidate: Candidate, gate: Gate, promote: bool) -> Registered:
+    """Register a model once a content, judge it against the champion, and name it.
 
-    What was registered and judged by the same figures and floors before stays as it is.
+    What was registered and judged by the same evidence and criteria before stays as it is, so that a run of the same
+    stage does not undo a rollback.
+
+    Args:
+        client: of the registry.
+        name: the registered model's name.
+        candidate: the model.
+        gate: the criteria.
+        promote: whether a model that the gate promotes becomes the champion now.
     """
-    version = _find(client, name, candidate.model) or _create(client, name, candidate)
-    champion = _aliased(client, name, CHAMPION)
-    judged = _fingerprint(candidate, gate)
+    version = find_version(client, name, candidate.model.card.content_hash) or _create(client, name, candidate)
+    number = str(version.version)
+    judged = _fingerprint(candidate.evidence, gate)
     if version.tags.get(JUDGED) == judged:
         decided = json.loads(version.tags[VERDICT])
         verdict = Verdict(decided["decision"], tuple(decided["reasons"]))
     else:
-        verdict = _judge(client, candidate, gate, None if _same(version, champion) else champion)
-        _rename(client, name, version, champion, verdict)
-        client.set_model_version_tag(
-            name, version.version, VERDICT, json.dumps({"decision": verdict.decision, "reasons": verdict.reasons})
-        )
-        client.set_model_version_tag(name, version.version, JUDGED, judged)  # last: a kill before it judges again
-    aliases = tuple(sorted(client.get_model_version(name, version.version).aliases))
-    return Registered(name, str(version.version), str(version.run_id), verdict, aliases)
+        verdict = _judge(client, name, number, candidate.evidence, gate, promote)
+        content = json.dumps({"decision": verdict.decision, "reasons": verdict.reasons})
+        client.set_model_version_tag(name, number, VERDICT, content)
+        client.set_model_version_tag(name, number, JUDGED, judged)  # last: a kill before it judges again
+    aliases = tuple(sorted(client.get_model_version(name, number).aliases))
+    return Registered(name, number, str(version.run_id), verdict, aliases)
 
 
-def _find(client: "MlflowClient", name: str, model: ShippedModel) -> "ModelVersion | None":
-    found = client.search_model_versions(f"name = '{name}' and tags.`{CONTENT}` = '{model.card.content_hash}'")
+def find_version(client: "MlflowClient", name: str, content_hash: str) -> "ModelVersion | None":
+    """Return the version that holds a model of that content."""
+    found = client.search_model_versions(f"name = '{name}' and tags.`{CONTENT}` = '{content_hash}'")
     return found[0] if found else None
+
+
+def _judge(client: "MlflowClient", name: str, version: str, evidence: Evidence, gate: Gate, promote: bool) -> Verdict:
+    """Judge against the champion of this moment, and make the version its successor where that is wanted."""
+    verdicts: list[Verdict] = []
+
+    def decide(ledger: "Ledger") -> "Entry | None":
+        champion = ledger.champion if ledger.champion != version else None
+        verdicts.append(judge_against(client, name, evidence, champion, gate))
+        if not promote or verdicts[-1].decision != "PROMOTE" or ledger.champion == version:
+            return None
+        return ledger.entry("promote", version, verdicts[-1], "registered, and promoted by the gate")
+
+    change_champion(client, name, decide)
+    if verdicts[-1].decision != "REJECT":
+        client.set_registered_model_alias(name, CHALLENGER, version)
+    return verdicts[-1]
 
 
 def _create(client: "MlflowClient", name: str, candidate: Candidate) -> "ModelVersion":
     import mlflow
-    from mlflow.exceptions import MlflowException
-    from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
     from ddlivm.registry.signature import signature
 
@@ -101,6 +124,7 @@ def _create(client: "MlflowClient", name: str, candidate: Candidate) -> "ModelVe
     title = f"registration {card.content_hash[:12]}"
     with (
         warnings.catch_warnings(),
+        tempfile.TemporaryDirectory() as folder,
         mlflow.start_run(experiment_id=experiment_id(client, name), run_name=title) as run,
     ):
         warnings.simplefilter("ignore", UserWarning)  # advice to give an example; the signature is given instead
@@ -111,57 +135,19 @@ def _create(client: "MlflowClient", name: str, candidate: Candidate) -> "ModelVe
             signature=signature(),
             pip_requirements=["ddlivm"],
         )
-        mlflow.log_artifact(str(candidate.figures / "figures.json"), EVIDENCE)
-    try:
-        client.create_registered_model(name, description="DD-LIVM: photovoltaic defects in infrared-visible pairs")
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-            raise
+        candidate.evidence.save(Path(folder) / EVIDENCE)
+        write_json(Path(folder) / LINEAGE, candidate.lineage)
+        mlflow.log_artifacts(folder)
+    ensure_model(client, name, "DD-LIVM: photovoltaic defects in infrared-visible pairs")
     tags = {CONTENT: card.content_hash, HEAD: card.default}
     return client.create_model_version(
         name, logged.model_uri, run_id=run.info.run_id, tags=tags, model_id=logged.model_id
     )
 
 
-def _judge(client: "MlflowClient", candidate: Candidate, gate: Gate, champion: "ModelVersion | None") -> Verdict:
-    import mlflow
-
-    known = None
-    if champion is not None:
-        uri = f"runs:/{champion.run_id}/{EVIDENCE}"
-        known = FoldFigures.load(Path(mlflow.artifacts.download_artifacts(uri))), champion.tags[HEAD]
-    return judge(candidate.own, candidate.model.card.default, candidate.folds, gate, known)
-
-
-def _rename(
-    client: "MlflowClient", name: str, version: "ModelVersion", champion: "ModelVersion | None", verdict: Verdict
-) -> None:
-    """Give the aliases; a champion is never taken down here, only replaced."""
-    if verdict.decision == "REJECT":
-        return
-    client.set_registered_model_alias(name, CHALLENGER, version.version)
-    if verdict.decision == "PROMOTE" and not _same(version, champion):
-        if champion is not None:
-            client.set_registered_model_alias(name, PREVIOUS, champion.version)
-        client.set_registered_model_alias(name, CHAMPION, version.version)
-
-
-def _aliased(client: "MlflowClient", name: str, alias: str) -> "ModelVersion | None":
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_model_version_by_alias(name, alias)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            return None
-        raise
-
-
-def _same(version: "ModelVersion", other: "ModelVersion | None") -> bool:
-    return other is not None and str(version.version) == str(other.version)
-
-
-def _fingerprint(candidate: Candidate, gate: Gate) -> str:
-    """Return a digest of what the gate looks at, the champion aside."""
-    figures = [(fold.fold, repr(fold.heads)) for fold in candidate.folds]
-    return hashlib.sha256(json.dumps([figures, gate.model_dump(mode="json")]).encode()).hexdigest()
+def _fingerprint(evidence: Evidence, gate: Gate) -> str:
+    """Return a digest of what the gate looks at, the champion and the clock aside."""
+    figures = [
+        (fold, repr(own.heads), evidence.results[fold].evaluation_set) for fold, own in sorted(evidence.figures.items())
+    ]
+    return hashlib.sha256(json.dumps([figures, evidence.size_bytes, gate.model_dump(mode="json")]).encode()).hexdigest()

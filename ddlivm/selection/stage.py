@@ -9,10 +9,11 @@ from ddlivm.augmentation.series import site_of
 from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import AlignedPair, DataSet, Fold, Site, SiteAlignments
 from ddlivm.errors import InputError
-from ddlivm.files import read_json, write_json
+from ddlivm.files import MEASURED, read_json, write_json
 from ddlivm.parameters import HeadSelection
 from ddlivm.selection.choice import Selection
 from ddlivm.selection.examination import MINIMUM_SCORE, Examination, HeadBank, Trial, decide, examine_pairs
+from ddlivm.selection.latency import TimedBank
 
 
 def select_head(
@@ -41,7 +42,7 @@ def select_head(
         gate_sites: the sites that the fold `all` holds out.
         parameters: the stage's section.
         out: an empty folder.
-        work: scratch; not needed, since a fold takes a minute or so and starts over after a kill.
+        work: scratch, for the time that a pair takes; a fold takes a minute or so and starts over after a kill.
 
     Raises:
         InputError: an input is missing or damaged.
@@ -54,7 +55,10 @@ def select_head(
     from ddlivm.detector.load import load_detector
 
     torch.set_num_threads(parameters.threads)
-    select(dataset, transforms, split, load_detector(encoders, bank), source_defects, parameters, out)
+    wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    detector = TimedBank(load_detector(encoders, bank), wait)
+    selection = select(dataset, transforms, split, detector, source_defects, parameters, out)
+    write_json(work / MEASURED, {"seconds_per_pair": detector.seconds_per_pair(selection.default)})
 
 
 def select(

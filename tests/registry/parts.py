@@ -15,14 +15,28 @@ from ddlivm.evaluation.figures import (
     Limits,
     Regret,
 )
+from ddlivm.evaluation.image_results import ImageResults, SiteResults
 from ddlivm.evaluation.metrics import Measures, TypeMeasures
 from ddlivm.evaluation.selection import Candidate, SelectionScores
 from ddlivm.files import write_json
 from ddlivm.parameters import Gate, Registration
+from ddlivm.registry.evidence import Evidence
 from ddlivm.registry.registration import register
 
 HEAD = "fcos-004"
-GATE = Gate(sites=["site2"], minimum_map40=0.3, minimum_recall40=0.4)
+PAIRS = 100
+GATE = Gate(
+    sites=["site2"],
+    minimum_map40=0.3,
+    minimum_recall40=0.4,
+    minimum_ap40=0.05,
+    margin=0.02,
+    type_margin=0.1,
+    confidence=0.95,
+    resamples=200,
+    maximum_bytes=1_000_000,
+    maximum_seconds_per_pair=2.0,
+)
 SCORES = SelectionScores(
     fold="all",
     targets=("site2",),
@@ -69,13 +83,48 @@ def figures(fold: str = "all", sites: Sequence[str] = ("site2",), **values: floa
     )
 
 
+def results(sites: Sequence[str] = ("site2",), map40: float = 0.5, others: int = 0) -> ImageResults:
+    """A hundred pairs a site with a defect each, ten of each type, of which a share of `map40` is found.
+
+    Of two models the one that finds more finds what the other finds, unless `others` moves on which ones are found.
+    """
+    kinds = len(load_taxonomy())
+    found = [pair for pair in range(PAIRS) if (pair + others) % PAIRS < map40 * PAIRS - 1e-9]
+    site = SiteResults(
+        pairs=tuple(f"{pair:04d}" for pair in range(PAIRS)),
+        defects=tuple(tuple(int(kind == pair % kinds) for kind in range(kinds)) for pair in range(PAIRS)),
+        pair=tuple(found),
+        kind=tuple(pair % kinds for pair in found),
+        score=(0.9,) * len(found),
+        hit=(True,) * len(found),
+    )
+    return ImageResults("evaluation set", HEAD, 0.4, dict.fromkeys(sites, site))
+
+
+def evidence(
+    sites: Sequence[str] = ("site2",),
+    folds: Sequence[str] = ("site3",),
+    size_bytes: int = 1000,
+    seconds_per_pair: float | None = 0.5,
+    others: int = 0,
+    **values: float,
+) -> Evidence:
+    """A model's evaluation: the same figures on the gate's sites and on each fold's."""
+    own = {"all": figures("all", sites, **values), **{fold: figures(fold, (fold,), **values) for fold in folds}}
+    found = values.get("map40", 0.5)
+    pairwise = {"all": results(sites, found, others), **{fold: results((fold,), found) for fold in folds}}
+    return Evidence(HEAD, own, pairwise, size_bytes, seconds_per_pair)
+
+
 @dataclass(frozen=True)
 class Parts:
     """The folders that registration reads."""
 
     folder: Path
 
-    def register(self, out: Path, gate: Gate = GATE, *figures_folders: Path) -> None:
+    def register(
+        self, out: Path, gate: Gate = GATE, *figures_folders: Path, promote: bool = True, name: str = "plants"
+    ) -> None:
         out.mkdir(parents=True)
         folder = self.folder
         register(
@@ -85,9 +134,11 @@ class Parts:
             [folder / "series" / f"site{number}" for number in (1, 2, 3)],
             folder / "selection",
             figures_folders or [folder / "figures" / "site3", folder / "figures" / "all"],
-            Registration(name="plants"),
+            Registration(name=name, promote=promote),
             gate,
             out,
+            {"data_md5": "abc.dir", "git": "revision", "parents": [{"input": "bank", "key": "k1"}], "parameters": {}},
+            0.5,
         )
 
 
@@ -111,9 +162,11 @@ def make_parts(folder: Path, weight: float = 1.0, **values: float) -> Parts:
         save_file({"excess": np.zeros(0, np.int16), "mask": np.zeros(0, np.uint8)}, series / "defects.safetensors")
     (folder / "selection").mkdir()
     write_json(folder / "selection" / "selection.json", _plain(SCORES))
-    for one in (figures("site3", ("site3",)), figures(**values)):  # type: ignore[arg-type]
-        (folder / "figures" / one.fold).mkdir(parents=True)
-        one.save(folder / "figures" / one.fold)
+    own = evidence(**values)  # type: ignore[arg-type]
+    for fold, one in own.figures.items():
+        (folder / "figures" / fold).mkdir(parents=True)
+        one.save(folder / "figures" / fold)
+        own.results[fold].save(folder / "figures" / fold)
     return Parts(folder)
 
 

@@ -10,8 +10,9 @@ from tests.inspection.plants import SPOT, make_inspector, write_pair
 from tests.registry.parts import make_parts
 
 
-def test_the_registered_model_detects_in_the_bytes_of_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+def test_the_registered_model_detects_in_the_bytes_of_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
+):
     loaded: list[Path] = []
 
     def load(_: type[Inspector], model: object) -> Inspector:

@@ -1,35 +1,17 @@
-import shutil
 from pathlib import Path
 
 import pytest
 
 from ddlivm.errors import InputError
-from ddlivm.files import read_json, read_yaml, write_json
+from ddlivm.files import read_json, write_json
 from ddlivm.registry.store import experiment_id, mlflow_client
 from ddlivm.registry.tracking import track_run
-from tests.registry.parts import make_parts
-
-ROOT = Path(__file__).parents[2]
+from tests.registry.builds import make_build
 
 
 @pytest.fixture
-def build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A build folder with the fold `all`, and MLflow in a file."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    parts = make_parts(tmp_path / "parts").folder
-    folder = tmp_path / "build"
-    for part in ("segmenter", "encoders", "bank", "selection"):
-        shutil.copytree(parts / part, folder / part / "all")
-        write_json(folder / part / "all.provenance.json", {"seconds": 1.5, "peak_memory_bytes": 7, "git": "abc"})
-    shutil.copytree(parts / "figures", folder / "figures")
-    shutil.copytree(parts / "series", folder / "series")
-    (folder / "report").mkdir()
-    write_json(
-        folder / "report" / "summary.json", {"accuracy": 0.7, "simulated": True, "sites": {"site3": {"map40": 0.5}}}
-    )
-    content = read_yaml(ROOT / "params.yaml")
-    write_json(tmp_path / "params.yaml", content | {"folds": ["site3", "all"]})
-    return folder
+def build(tmp_path: Path, store: str) -> Path:
+    return make_build(tmp_path)
 
 
 def test_a_run_is_logged_whole_and_once_from_its_files(build: Path):
@@ -63,7 +45,7 @@ def test_a_run_is_logged_whole_and_once_from_its_files(build: Path):
     assert runs["dtft_training all"].data.params["working_size"] == "[640, 512]"
     assert runs["dtft_training all"].data.tags["ddlivm.git"] == "abc"
     assert runs["fold all"].data.metrics["selected.map40"] == 0.5
-    assert logged == ["figures.json"]
+    assert logged == ["figures.json", "results.json"]
 
 
 def test_other_content_is_another_run_and_other_timings_are_not(build: Path):
@@ -94,7 +76,28 @@ def test_a_run_that_was_killed_half_way_is_logged_again(build: Path, monkeypatch
     with mlflow_client() as client:
         place = experiment_id(client, "plants")
         names = [run.info.run_name for run in client.search_runs([place], max_results=100)]
+        finished = client.search_runs([place], "tags.`mlflow.runName` = 'head_checkpointing all'")
     assert len(names) == len(set(names)) == 13
+    assert len(finished) == 1
+    assert "logged before" in track_run(build, params, "plants")
+
+
+def test_a_run_that_was_given_is_joined_and_left_open(build: Path, monkeypatch: pytest.MonkeyPatch):
+    params = build.parent / "params.yaml"
+    with mlflow_client() as client:
+        place = client.create_experiment("somebody's")
+        given = client.create_run(place, run_name="nightly").info.run_id
+    monkeypatch.setenv("MLFLOW_RUN_ID", given)
+    assert f"run {given}, 10 runs within it logged now" in track_run(build, params, "plants")
+    assert "logged before" in track_run(build, params, "plants")
+    write_json(build / "bank" / "all" / "history.json", [{"epoch": 1, "loss": 0.125}])
+    assert f"run {given}, 1 runs within" in track_run(build, params, "plants")
+    with mlflow_client() as client:
+        run = client.get_run(given)
+        names = [run.info.run_name for run in client.search_runs([place], max_results=100)]
+        assert client.get_experiment_by_name("plants") is None
+    assert (run.info.status, run.info.run_name, run.data.metrics["accuracy"]) == ("RUNNING", "nightly", 0.7)
+    assert len(names) == len(set(names)) == 14 - 1
 
 
 def test_nothing_to_log_and_a_damaged_history_are_one_line(build: Path, tmp_path: Path):
