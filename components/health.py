@@ -23,6 +23,7 @@ MODULES: dict[Group, dict[str, str]] = {
     "heavy": {
         "ddlivm.detector.mmdet": "mmdet",
         "lightning.fabric": "lightning",
+        "scipy.fft": "scipy",
         "segment_anything": "segment-anything",
         "timm": "timm",
         "torch": "torch",

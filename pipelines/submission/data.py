@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from ddlivm.data.revision import fetch
 from ddlivm.errors import InputError
 from ddlivm.files import sha256
 
@@ -108,9 +109,7 @@ def _folder(data: DataRevision) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch) / FOLDER
-        command = [DVC, "get", "--quiet", "--rev", data.revision, ".", FOLDER, "--out", target]
-        if subprocess.run([str(word) for word in command], check=False).returncode != 0:
-            raise InputError(f"the data of {data.revision[:12]} cannot be fetched; on a machine that has it: dvc push")
+        fetch(".", data.revision, target)
         yield target
 
 

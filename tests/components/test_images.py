@@ -71,12 +71,14 @@ def test_health_covers_what_pyproject_says_an_image_holds(group):
 
 
 def test_a_containers_outputs_say_which_image_and_revision_made_them(monkeypatch):
-    from components.provenance import Clock, facts
+    from components.provenance import Cost, facts
+
+    def told() -> dict[str, object]:
+        return facts([], "key", "", Cost(1.0, 1, 0.0, 0, 1, 1), 0.0, {})
 
     monkeypatch.setenv("DDLIVM_REVISION", "0123abcd")
     monkeypatch.setenv("DDLIVM_IMAGE", "host/ddlivm-report@sha256:1")
-    told = facts(Clock(), [], "key", "")
-    assert (told["git"], told["image"]) == ("0123abcd", "host/ddlivm-report@sha256:1")
+    assert (told()["git"], told()["image"]) == ("0123abcd", "host/ddlivm-report@sha256:1")
     monkeypatch.delenv("DDLIVM_REVISION")
     monkeypatch.delenv("DDLIVM_IMAGE")
-    assert facts(Clock(), [], "key", "")["image"] is None
+    assert told()["image"] is None
