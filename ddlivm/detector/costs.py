@@ -58,13 +58,14 @@ def _attention_operations(query: Any, key: Any, value: Any, *_: Any, **__: Any) 
     return operations
 
 
+def operations_counter() -> FlopCounterMode:
+    """Return a counter of the operations, two a multiply-add, of convolutions, linear layers and attention inside."""
+    return FlopCounterMode(display=False, custom_mapping={_FLASH: _attention_operations})
+
+
 def multiply_adds(run: Callable[[], Any]) -> int:
     """Count the multiply-adds of the convolutions, linear layers and attention that a call on meta tensors runs."""
-    with (
-        torch.no_grad(),
-        as_on_a_gpu(mixed=False),
-        FlopCounterMode(display=False, custom_mapping={_FLASH: _attention_operations}) as counter,
-    ):
+    with torch.no_grad(), as_on_a_gpu(mixed=False), operations_counter() as counter:
         run()
     return counter.get_total_flops() // 2
 
