@@ -95,7 +95,7 @@ def simulate_pair(plant: Plant, kinds: tuple[str, ...], seed: int, texture_seed:
         infrared=sense_infrared(celsius, rig, texture_seed, rng),
         visible=sense_visible(seen, rig, texture_seed, rng),
         labels=_labels(scene.defects, thermal.outlines, infrared),
-        panels={"infrared": _panels(scene, infrared), "visible": _panels(scene, visible)},
+        panels={"infrared": panels(scene, infrared), "visible": panels(scene, visible)},
         transform=transform,
     )
 
@@ -165,10 +165,17 @@ def _inside(polygon: Points, defect: Defect) -> Points:
     return np.clip(polygon, (x0, y0), (x1, y1))
 
 
-def _panels(scene: Scene, view: View) -> tuple[Points, ...]:
+def panels(scene: Scene, view: View) -> tuple[Points, ...]:
+    """Return the outlines of the tables that a view shows, (k, 2) raw pixels each."""
     frame = shapely.box(0, 0, *view.size)
+    # The lens' polynomial holds in the picture; far outside it folds lines back in.
+    ground = shapely.box(*view.footprint())
     outlines = []
-    for x0, y0, x1, y1 in scene.tables:
+    for table in scene.tables:
+        seen = shapely.box(*table).intersection(ground)
+        if seen.area == 0:
+            continue
+        x0, y0, x1, y1 = seen.bounds
         along = np.linspace(0, 1, 24)[:, None]  # distortion bends a long edge
         top, right = np.array([(x0, y0)]) + along * (x1 - x0, 0), np.array([(x1, y0)]) + along * (0, y1 - y0)
         lower, left = np.array([(x1, y1)]) - along * (x1 - x0, 0), np.array([(x0, y1)]) - along * (0, y1 - y0)

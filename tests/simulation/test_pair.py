@@ -1,12 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import shapely
 
 from ddlivm.data import Transform, load_taxonomy
 from ddlivm.simulation.camera import INFRARED_SIZE, infrared_view, rig_transform, visible_view
 from ddlivm.simulation.defects import make_defect
-from ddlivm.simulation.pair import SimulatedPair, simulate_pair
+from ddlivm.simulation.pair import SimulatedPair, panels, simulate_pair
 from ddlivm.simulation.plants import PLANTS
-from ddlivm.simulation.scene import lay_out
+from ddlivm.simulation.scene import Scene, lay_out
 
 SITE1 = PLANTS[0]
 
@@ -62,6 +65,14 @@ def test_panels_are_where_the_modules_are(pair: SimulatedPair) -> None:
     warped = cv2.warpAffine(masks["visible"], pair.transform.matrix, (640, 512), flags=cv2.WARP_INVERSE_MAP)
     overlap = ((warped > 0) & (masks["infrared"] > 0)).sum() / ((warped > 0) | (masks["infrared"] > 0)).sum()
     assert overlap > 0.97
+
+
+def test_a_row_that_runs_far_out_of_the_frame_is_a_strip_across_it() -> None:
+    view = infrared_view(0.03, 2.0, (0.0, 0.0), -0.03)
+    scene = Scene((-90.0, -2.0, 60.0, 2.0), ((-90.0, -1.0, 60.0, 1.0),), ())
+    (outline,) = panels(scene, view)
+    assert shapely.Polygon(outline).area == pytest.approx(640 * 2 / 0.03, rel=0.03)
+    assert panels(replace(scene, tables=((-90.0, 30.0, 60.0, 32.0),)), view) == ()
 
 
 @pytest.mark.parametrize("kind", load_taxonomy().names)
