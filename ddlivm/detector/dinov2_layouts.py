@@ -3,9 +3,8 @@
 import re
 
 import torch
-from torch import Tensor
 
-State = dict[str, Tensor]
+from ddlivm.weight_files import State
 
 HUGGING_FACE = (
     (r"embeddings\.patch_embeddings\.projection\.", "patch_embed.proj."),

@@ -1,36 +1,20 @@
 """A user's checkpoint as an encoder's first weights: public layouts, whatever they are wrapped in."""
 
-import pickle
 import re
-from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from ddlivm.detector.dinov2_layouts import to_timm
 from ddlivm.detector.recomputation import Recomputing
 from ddlivm.errors import InputError
 from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder, ResidualEncoder
-
-MAXIMUM_BYTES = 8 << 30
-"""Of a file: a whole training checkpoint of ViT-L with its optimizer has half of it."""
-
-WRAPPERS = ("model", "state_dict", "model_state_dict")
-"""Keys under which training scripts put a model's state."""
+from ddlivm.weight_files import State, misfits, read_weights, told
 
 PREFIX = r"(?:(?:module|_orig_mod|encoder|backbone)\.)*"
 """What DDP, compilation and larger models put before an encoder's key."""
-
-NAMED = 4
-"""How many keys of each sort a message names."""
-
-State = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -111,72 +95,36 @@ def load_pretrained(encoder: nn.Module, kind: str, path: Path, allowed_differenc
     target = encoder.get_submodule(layout.part)
     given = _converted(path, layout)
     expected = target.state_dict()
-    kept = {key: value for key, value in given.items() if key in expected and value.shape == expected[key].shape}
-    wrong = {
-        "missing": {key: key for key in expected if key not in given and not key.startswith(layout.own)},
-        "unexpected": {key: key for key in given if key not in expected and not key.startswith(layout.ignored)},
-        "of another shape": {
-            key: f"{key} {tuple(value.shape)} instead of {tuple(expected[key].shape)}"
-            for key, value in given.items()
-            if key in expected and key not in kept
-        },
+    spared = {
+        "missing": (*allowed_differences, *layout.own),
+        "unexpected": (*allowed_differences, *layout.ignored),
+        "of another shape": allowed_differences,
     }
-    report = [_listed(sort, keys, allowed_differences) for sort, keys in wrong.items()]
-    if any(report):
+    every = misfits(given, expected)
+    found = told(
+        {
+            sort: {key: text for key, text in keys.items() if not key.startswith(spared[sort])}
+            for sort, keys in every.items()
+        }
+    )
+    if found:
         raise InputError(
-            f"{path}: does not fit the {kind} encoder: {'; '.join(filter(None, report))}; change the encoder's sizes, "
+            f"{path}: does not fit the {kind} encoder: {found}; change the encoder's sizes, "
             "or name the keys in allowed_differences"
         )
+    unused = every["unexpected"].keys() | every["of another shape"].keys()
+    kept = {key: value for key, value in given.items() if key not in unused}
     if not all(value.isfinite().all() for value in kept.values()):
         raise InputError(f"{path}: holds values that are not numbers; export it again")
     target.load_state_dict(kept, strict=False)
 
 
-def _listed(sort: str, keys: dict[str, str], allowed: tuple[str, ...]) -> str:
-    """Return how many keys there are of a sort that is not allowed, and the first; empty where there is none."""
-    named = [text for key, text in keys.items() if not key.startswith(allowed)]
-    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
-    return f"{len(named)} {sort} ({', '.join(named[:NAMED])}{more})" if named else ""
-
-
 def _converted(path: Path, layout: Layout) -> State:
-    state = _without_prefix(_unwrapped(_read(path), path), layout, path)
+    state = _without_prefix(read_weights(path), layout, path)
     try:
         return layout.convert(state)
     except (RuntimeError, IndexError) as error:
         raise InputError(f"{path}: its tensors do not fit together ({str(error).splitlines()[0]})") from error
-
-
-def _read(path: Path) -> Any:
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); give the checkpoint's path") from error
-    if size > MAXIMUM_BYTES:
-        raise InputError(f"{path}: has {size} bytes, more than any checkpoint of an encoder ({MAXIMUM_BYTES})")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        # InfMAE's training saved its command line's arguments; a namespace is data.
-        with torch.serialization.safe_globals([Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path}: cannot be read as weights alone ({reason}); export its state dict again") from error
-
-
-def _unwrapped(content: Any, path: Path) -> State:
-    while isinstance(content, Mapping):
-        inner = next((content[key] for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
-        if inner is None:
-            break
-        content = inner
-    if not isinstance(content, Mapping) or not content:
-        raise InputError(f"{path}: holds no state dict, neither bare nor under {', '.join(WRAPPERS)}")
-    strange = [key for key, value in content.items() if not (isinstance(key, str) and isinstance(value, Tensor))]
-    if strange:
-        raise InputError(f"{path}: {strange[0]!r} is no tensor; expected a state dict, bare or under {WRAPPERS[0]}")
-    return dict(content)
 
 
 def _without_prefix(state: State, layout: Layout, path: Path) -> State:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ddlivm.detector import pretrained
+from ddlivm import weight_files
 from ddlivm.detector.architecture import Dinov2Spec, InfmaeSpec
 from ddlivm.detector.dinov2 import Dinov2Encoder
 from ddlivm.detector.dinov2_layouts import to_timm
@@ -299,8 +299,8 @@ def test_files_that_are_missing_damaged_or_too_large(tmp_path, monkeypatch):
             load_pretrained(encoder, "infmae", tmp_path / name)
     with pytest.raises(InputError, match="cannot be read"):
         load_pretrained(encoder, "infmae", tmp_path / "none.pth")
-    monkeypatch.setattr(pretrained, "MAXIMUM_BYTES", 10)
-    with pytest.raises(InputError, match="has 11 bytes, more than any checkpoint"):
+    monkeypatch.setattr(weight_files, "MAXIMUM_BYTES", 10)
+    with pytest.raises(InputError, match="has 11 bytes, more than any file of weights"):
         load_pretrained(encoder, "infmae", tmp_path / "half.pth")
 
 

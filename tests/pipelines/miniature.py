@@ -57,7 +57,7 @@ COPIED = (
     "components",
     "pipelines",
 )
-KEPT = ("__init__.py", "checkpoints.py", "errors.py", "files.py", "parameters", "data")
+KEPT = ("__init__.py", "checkpoints.py", "errors.py", "files.py", "parameters", "data", "weight_files.py")
 DVC = Path(sys.prefix) / "bin" / "dvc"
 WITHOUT_CACHES = shutil.ignore_patterns("__pycache__")
 
