@@ -6,7 +6,6 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ddlivm import weight_files
 from ddlivm.detector.architecture import Dinov2Spec, InfmaeSpec
 from ddlivm.detector.dinov2 import Dinov2Encoder
 from ddlivm.detector.dinov2_layouts import to_timm
@@ -267,41 +266,6 @@ def test_registers_that_the_encoder_lacks_are_reported(tmp_path):
     path = saved(tmp_path / "reg4.pth", official_dinov2(4))
     with pytest.raises(InputError, match=r"1 unexpected \(reg_token\); 1 of another shape \(pos_embed \(1, 25, 12\)"):
         load_pretrained(Dinov2Encoder(DINOV2), "dinov2", path)
-
-
-class Payload:
-    def __reduce__(self):
-        return (print, ("run",))
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("code.pth", {"model": Payload()}, "cannot be read as weights alone"),
-        ("list.pth", [1, 2], "holds no state dict"),
-        ("empty.pth", {}, "holds no state dict"),
-        ("numbers.pth", {"a": 1}, "'a' is no tensor"),
-    ],
-)
-def test_a_file_is_data(tmp_path, capsys, name, content, message):
-    torch.save(content, tmp_path / name)
-    with pytest.raises(InputError, match=message) as raised:
-        load_pretrained(InfmaeEncoder(INFMAE), "infmae", tmp_path / name)
-    assert "\n" not in str(raised.value)
-    assert capsys.readouterr().out == ""
-
-
-def test_files_that_are_missing_damaged_or_too_large(tmp_path, monkeypatch):
-    encoder = InfmaeEncoder(INFMAE)
-    for name in ("half.pth", "half.safetensors"):
-        (tmp_path / name).write_bytes(b"half a file")
-        with pytest.raises(InputError, match="cannot be read as weights alone"):
-            load_pretrained(encoder, "infmae", tmp_path / name)
-    with pytest.raises(InputError, match="cannot be read"):
-        load_pretrained(encoder, "infmae", tmp_path / "none.pth")
-    monkeypatch.setattr(weight_files, "MAXIMUM_BYTES", 10)
-    with pytest.raises(InputError, match="has 11 bytes, more than any file of weights"):
-        load_pretrained(encoder, "infmae", tmp_path / "half.pth")
 
 
 def test_tensors_that_do_not_fit_together_are_one_line(tmp_path):
