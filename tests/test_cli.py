@@ -7,7 +7,7 @@ from ddlivm.cli import main
 from tests.imports import ROOT
 
 HEAVY = ("torch", "torchvision", "mmdet", "mlflow", "kfp", "pandas", "numpy", "cv2")
-COMMANDS = ("simulate", "validate", "predict", "track", "summary")
+COMMANDS = ("simulate", "validate", "predict", "track", "summary", "promote", "rollback", "ledger", "lineage")
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])

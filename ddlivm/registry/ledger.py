@@ -72,6 +72,9 @@ class Entry:
         return f"{self.action}: champion {self.champion}{back}; by {self.by}{verdict}{why}"
 
 
+READER = TypeAdapter(Entry)
+
+
 @dataclass(frozen=True)
 class Ledger:
     """What stood in a registry at one moment.
@@ -234,7 +237,7 @@ def _ledger(name: str) -> str:
 def _parse(name: str, number: int, tags: dict[str, str]) -> Entry:
     try:
         content = json.loads(tags[ENTRY])
-        return replace(TypeAdapter(Entry).validate_python(content), number=number)
+        return replace(READER.validate_python(content), number=number)
     except (KeyError, json.JSONDecodeError, TypeError, ValidationError) as error:
         raise InputError(
             f"entry {number} of the ledger {_ledger(name)!r} was not written by ddlivm; delete that version of it"
