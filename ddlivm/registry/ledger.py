@@ -178,6 +178,18 @@ def aliased(client: "MlflowClient", name: str, alias: str) -> str | None:
         raise
 
 
+def run_of(client: "MlflowClient", name: str, version: str) -> str:
+    """Return the run that holds a version's files.
+
+    Raises:
+        InputError: it has none: somebody else's tool made it.
+    """
+    run = client.get_model_version(name, version).run_id
+    if not run:
+        raise InputError(f"version {version} of {name!r} was made by no run; register the model with ddlivm")
+    return str(run)
+
+
 def _settle(client: "MlflowClient", name: str) -> Ledger:
     """Set the aliases as the ledger says, until it says the same before and after: the last writer sees it all."""
     while True:
@@ -197,7 +209,7 @@ def _append(client: "MlflowClient", name: str, entry: Entry) -> int:
     """Write an entry and return the number that the server gave it."""
     from mlflow.exceptions import MlflowException
 
-    run = client.get_model_version(name, entry.champion).run_id
+    run = run_of(client, name, entry.champion)
     text = json.dumps({key: value for key, value in asdict(entry).items() if key != "number"}, sort_keys=True)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{uuid.uuid4().hex}.json"

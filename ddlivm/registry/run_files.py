@@ -204,7 +204,9 @@ def _provenance(output: Path) -> tuple[dict[str, str], tuple[Metric, ...]]:
         return {}, ()
     content = read_json(path)
     costs = tuple(Metric(name, float(content[name])) for name in COSTS if content.get(name) is not None)
-    facts = {key: content[key] for key in ("data_md5", "git", "image", "python", "packages") if content.get(key) is not None}
+    facts = {
+        key: content[key] for key in ("data_md5", "git", "image", "python", "packages") if content.get(key) is not None
+    }
     return flatten(facts), costs
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from components.arguments import Run
 from components.declaration import DATA, FOLD, Input, Stage
-from components.provenance import Clock, cost, data_md5, facts_of, parents, revision
+from components.provenance import Clock, Facts, cost, data_md5, facts_of, parents, revision
 from components.stage import main
 from ddlivm.files import write_json
 from tests.imports import ROOT
@@ -35,10 +35,10 @@ def work(run: Run) -> None:
     (run.out / "part" / "fold.txt").write_bytes(b"seven b")
 
 
-def run(stage: Stage, out: str, *more: str) -> dict[str, object]:
+def run(stage: Stage, out: str, *more: str) -> Facts:
     words = ["--params", "params.yaml", "--fold", "site5", "--out", out, "--work", "work", *more]
     assert main(stage, work, None, words) == 0
-    return json.loads(Path(f"{out}.provenance.json").read_text())
+    return facts_of(Path(out))
 
 
 def test_a_stages_cost_is_in_its_record(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -54,7 +54,7 @@ def test_every_gpu_that_was_held_is_paid_for(monkeypatch: pytest.MonkeyPatch, tm
     cuda = SimpleNamespace(
         is_available=lambda: True, device_count=lambda: 3, max_memory_allocated=lambda index: 100 * (3 - index)
     )
-    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
     monkeypatch.setattr(Clock, "seconds", 2.5)
     spent = cost(Clock(), [], tmp_path)
     assert (spent.seconds, spent.gpu_seconds, spent.peak_gpu_memory_bytes) == (2.5, 7.5, 300)
@@ -84,7 +84,11 @@ def test_on_a_cluster_an_inputs_record_is_its_metadata(folder: Path):
 
 
 def test_inputs_of_different_data_name_both():
-    told = {"a": [{"data_md5": "2.dir"}, {"data_md5": "1.dir"}], "b": [{"data_md5": "1.dir"}], "c": [{}]}
+    told: dict[str, list[Facts]] = {
+        "a": [{"data_md5": "2.dir"}, {"data_md5": "1.dir"}],
+        "b": [{"data_md5": "1.dir"}],
+        "c": [{}],
+    }
     assert data_md5(told) == "1.dir + 2.dir"
     assert data_md5({"c": [{}]}) is None
     assert [one["input"] for one in parents(told)] == ["a", "a", "b", "c"]

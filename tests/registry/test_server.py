@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import cv2
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -19,6 +20,7 @@ from ddlivm.registry.ledger import read_ledger
 from ddlivm.registry.promotion import promote_version, roll_back
 from ddlivm.registry.store import experiment_id, mlflow_client
 from ddlivm.registry.tracking import track_run
+from tests.browser import shown
 from tests.inspection.plants import make_inspector, write_pair
 from tests.object_store import Line, endpoint, keys, new_bucket, s3_client
 from tests.registry.builds import make_build
@@ -48,7 +50,9 @@ def running(bucket: str) -> Iterator[TrackingServer]:
 def server(running: TrackingServer, monkeypatch: pytest.MonkeyPatch) -> TrackingServer:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", running.address)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint())
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it and MLflow's clients keep an earlier test's address and keys
+    monkeypatch.setattr(
+        boto3, "DEFAULT_SESSION", None
+    )  # it and MLflow's clients keep an earlier test's address and keys
     _cached_get_s3_client.cache_clear()
     return running
 
@@ -137,7 +141,32 @@ def test_a_server_that_is_killed_while_a_run_is_logged_loses_nothing(
     assert {path: path.stat().st_mtime_ns for path in build.rglob("*")} == before
 
 
-def large_parts(folder: Path):  # type: ignore[no-untyped-def]
+def test_the_web_ui_shows_runs_figures_and_aliases(server: TrackingServer, tmp_path: Path):
+    build = make_build(tmp_path)
+    cv2.imwrite(str(build / "figures" / "all" / "detections.jpg"), np.full((32, 48, 3), 90, np.uint8))
+    track_run(build, tmp_path / "params.yaml", "looked at")
+    with mlflow_client() as client:
+        make_versions(client, 0.5, 0.6, name="shown")
+        for number in ("1", "2"):
+            promote_version(client, "shown", number, GATE)
+        client.set_registered_model_alias("shown", "challenger", "2")
+        place = experiment_id(client, "looked at")
+        runs = {run.info.run_name: run.info.run_id for run in client.search_runs([place], max_results=100)}
+
+    def page(path: str) -> str:
+        return shown(f"{server.address}/#/{path}", tmp_path / "browser").replace("&nbsp;", " ")
+
+    (top,) = (name for name in runs if name.startswith("pipeline"))
+    assert top in page(f"experiments/{place}/runs")
+    picture = page(f"experiments/{place}/runs/{runs['cross_domain_evaluation all']}/artifacts/detections.jpg")
+    assert '<img alt="detections.jpg" src="blob:' in picture
+    losses = page(f"experiments/{place}/runs/{runs['dtft_training all']}/model-metrics")
+    assert "dtft_training all (loss)" in losses  # the legend of a chart
+    versions = page("models/shown")
+    assert [f"@ {alias}" in versions for alias in ("champion", "previous", "challenger")] == [True] * 3
+
+
+def large_parts(folder: Path):
     parts = make_parts(folder)
     noise = np.random.default_rng(0).integers(0, 255, 12_000_000, dtype=np.uint8)
     save_file({"weight": noise}, parts.folder / "encoders" / "encoders.safetensors")
