@@ -1,6 +1,5 @@
 """MLflow as it is run in production: PostgreSQL behind a server, files on S3, and all of it can go away."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from ddlivm.registry.store import experiment_id, mlflow_client
 from ddlivm.registry.tracking import track_run
 from tests.browser import shown
 from tests.inspection.plants import make_inspector, write_pair
-from tests.object_store import Line, endpoint, keys, new_bucket, s3_client
+from tests.object_store import Line, endpoint, full_bucket, keys, new_bucket, s3_client
 from tests.registry.builds import make_build
 from tests.registry.crowd import check_ledger, promote_together
 from tests.registry.parts import GATE, make_parts
@@ -218,11 +217,9 @@ def test_a_bucket_that_is_missing_is_one_line_and_registers_nothing(server: Trac
 
 
 def test_a_bucket_that_is_full_is_one_line_and_registers_nothing(server: TrackingServer, tmp_path: Path):
-    full = os.environ.get("DDLIVM_TEST_S3_FULL_BUCKET")
-    if not full:
-        pytest.skip("no full bucket: set DDLIVM_TEST_S3_FULL_BUCKET to one whose quota is used up")
+    place = f"s3://{full_bucket()}/artifacts"
     with mlflow_client() as client:
-        client.create_experiment("crammed", artifact_location=f"s3://{full}/artifacts")
+        client.create_experiment("crammed", artifact_location=place)
     with pytest.raises(InputError, match=r"Quota|full|space") as caught:
         make_parts(tmp_path / "one").register(tmp_path / "a" / "registration", name="crammed")
     assert "\n" not in str(caught.value)
