@@ -78,7 +78,7 @@ class Stage:
 
 SITE = Option("site", "the site's id")
 FOLD = Option("fold", "the held-out site's id, or `all` for the model that ships")
-DATA = Input("data", "the data set's folder")
+DATA = Input("data", "the data set's folder, as it is or packed by `ddlivm pack`")
 TRANSFORMS = Input("transforms", "the alignment stage's output for the fold")
 SERIES = Input("series", "folder with the HSTD augmentation stage's output for each site", "sites", ("series",))
 FIGURES = Input(

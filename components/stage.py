@@ -137,6 +137,7 @@ def _key(run: Run, cache_key: str) -> str:
 
 def _fill(run: Run, work: Work, scratch: Path) -> None:
     from components.writer import remove_leftovers
+    from ddlivm.data.shards import unpacked
     from ddlivm.files import replacing
 
     remove_leftovers(run.out)
@@ -144,7 +145,8 @@ def _fill(run: Run, work: Work, scratch: Path) -> None:
     processes.announce(str(scratch.absolute()))
     with replacing(run.out) as temporary:
         temporary.mkdir()
-        work(replace(run, out=temporary, work=scratch))
+        paths = {name: unpacked(path, scratch / f"{name}.unpacked") for name, path in run.paths.items()}
+        work(replace(run, paths=paths, out=temporary, work=scratch))
 
 
 def _unwritable(error: Exception) -> str | None:

@@ -48,6 +48,17 @@ def validate(
 
 
 @app.command()
+def pack(
+    folder: Annotated[Path, typer.Argument(help="The data set's folder.")],
+    out: Annotated[Path, typer.Argument(help="The folder to make, for `dvc add`; one that is there is replaced.")],
+) -> None:
+    """Pack many small files in few large ones, which stores take faster; every stage reads either."""
+    from ddlivm.data.shards import pack as work
+
+    work(folder, out)
+
+
+@app.command()
 def predict(
     folder: Annotated[Path, typer.Argument(help="Raw pairs of one plant.")],
     model: Annotated[str, typer.Option(help="A model's directory, or models:/NAME@ALIAS of the registry.")],

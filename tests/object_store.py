@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 VARIABLE = "DDLIVM_TEST_S3_ENDPOINT"
+FULL = "DDLIVM_TEST_S3_FULL_BUCKET"
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
 
@@ -22,6 +23,13 @@ def endpoint() -> str:
     if missing:
         pytest.skip(f"no S3 server: set {', '.join(missing)} to test against one")
     return os.environ[VARIABLE]
+
+
+def full_bucket() -> str:
+    """Return a bucket that takes no more, or skip the test."""
+    if not os.environ.get(FULL):
+        pytest.skip(f"no full bucket: set {FULL} to one whose quota is used up")
+    return os.environ[FULL]
 
 
 def s3_client(address: str) -> Any:

@@ -7,7 +7,10 @@ from ddlivm.cli import main
 from tests.imports import ROOT
 
 HEAVY = ("torch", "torchvision", "mmdet", "mlflow", "kfp", "pandas", "numpy", "cv2")
-COMMANDS = ("simulate", "validate", "predict", "describe", "track", "summary")
+COMMANDS = (
+    *("simulate", "validate", "predict", "align", "describe", "track", "summary", "pack"),
+    *("submit", "status", "promote", "rollback", "ledger", "lineage"),
+)
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -33,6 +36,7 @@ def test_help_is_answered_without_loading_what_is_heavy(command: str):
     ("argv", "message"),
     [
         (["validate", "/nowhere"], "ddlivm: /nowhere: is no data set"),
+        (["pack", "/nowhere", "packed"], "ddlivm: /nowhere: has no files to pack"),
         (["track", "--build", "/nowhere"], "ddlivm: /nowhere: has no stage's output yet"),
         (["summary", "--build", "/nowhere"], "ddlivm: /nowhere/report: has no report yet"),
     ],

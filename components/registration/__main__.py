@@ -36,8 +36,8 @@ def work(run: Run) -> None:
         run.section(Registration),
         run.gate,
         run.out,
-        run.lineage,
-        run.told["selection"][0].get("seconds_per_pair"),
+        lineage=run.lineage,
+        seconds_per_pair=run.told["selection"][0].get("seconds_per_pair"),
     )
 
 

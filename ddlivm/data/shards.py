@@ -57,6 +57,23 @@ def pack(folder: Path, out: Path, shard_bytes: int = SHARD_BYTES) -> None:
         write_json(target / INDEX, [asdict(member) for member in members])
 
 
+def unpacked(folder: Path, target: Path) -> Path:
+    """Return a folder whose files lie as they are: `folder`, or `target` with what is packed in it.
+
+    Args:
+        folder: any folder; only one that `pack` wrote is unpacked.
+        target: where to; one that is there is complete and taken as it is.
+
+    Raises:
+        InputError: the index or a shard is damaged, or holds what it must not.
+    """
+    if not (folder / INDEX).is_file():
+        return folder
+    if not target.is_dir():
+        unpack(folder, target)
+    return target
+
+
 def unpack(shards: Path, target: Path) -> None:
     """Write the folder that was packed, checked file by file; `target` is complete or absent.
 

@@ -72,6 +72,9 @@ class Entry:
         return f"{self.action}: champion {self.champion}{back}; by {self.by}{verdict}{why}"
 
 
+READER = TypeAdapter(Entry)
+
+
 @dataclass(frozen=True)
 class Ledger:
     """What stood in a registry at one moment.
@@ -175,6 +178,18 @@ def aliased(client: "MlflowClient", name: str, alias: str) -> str | None:
         raise
 
 
+def run_of(client: "MlflowClient", name: str, version: str) -> str:
+    """Return the run that holds a version's files.
+
+    Raises:
+        InputError: it has none: somebody else's tool made it.
+    """
+    run = client.get_model_version(name, version).run_id
+    if not run:
+        raise InputError(f"version {version} of {name!r} was made by no run; register the model with ddlivm")
+    return str(run)
+
+
 def _settle(client: "MlflowClient", name: str) -> Ledger:
     """Set the aliases as the ledger says, until it says the same before and after: the last writer sees it all."""
     while True:
@@ -194,7 +209,7 @@ def _append(client: "MlflowClient", name: str, entry: Entry) -> int:
     """Write an entry and return the number that the server gave it."""
     from mlflow.exceptions import MlflowException
 
-    run = client.get_model_version(name, entry.champion).run_id
+    run = run_of(client, name, entry.champion)
     text = json.dumps({key: value for key, value in asdict(entry).items() if key != "number"}, sort_keys=True)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{uuid.uuid4().hex}.json"
@@ -234,7 +249,7 @@ def _ledger(name: str) -> str:
 def _parse(name: str, number: int, tags: dict[str, str]) -> Entry:
     try:
         content = json.loads(tags[ENTRY])
-        return replace(TypeAdapter(Entry).validate_python(content), number=number)
+        return replace(READER.validate_python(content), number=number)
     except (KeyError, json.JSONDecodeError, TypeError, ValidationError) as error:
         raise InputError(
             f"entry {number} of the ledger {_ledger(name)!r} was not written by ddlivm; delete that version of it"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ddlivm.errors import InputError
 from ddlivm.files import read_json
 from ddlivm.inspection.model import ShippedModel
+from ddlivm.registry.ledger import run_of
 from ddlivm.registry.promotion import known_version
 from ddlivm.registry.versions import LINEAGE, find_version
 
@@ -30,7 +31,7 @@ def read_lineage(client: "MlflowClient", name: str, version: str) -> dict[str, A
         InputError: no such version, or it has no record.
     """
     number = known_version(client, name, version)
-    run = client.get_model_version(name, number).run_id
+    run = run_of(client, name, number)
     if not any(entry.path == LINEAGE for entry in client.list_artifacts(run)):
         raise InputError(f"version {number} of {name!r} has no record of where it comes from; register the model again")
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ from ddlivm.errors import InputError
 from ddlivm.parameters import Gate
 from ddlivm.registry.evidence import Evidence
 from ddlivm.registry.gate import Verdict, judge
-from ddlivm.registry.ledger import CHALLENGER, CHAMPION, PREVIOUS, Entry, Ledger, aliased, change_champion
+from ddlivm.registry.ledger import CHALLENGER, CHAMPION, PREVIOUS, Entry, Ledger, aliased, change_champion, run_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -107,7 +107,7 @@ def read_evidence(client: "MlflowClient", name: str, version: str) -> Evidence:
     """
     from mlflow.exceptions import MlflowException
 
-    run = client.get_model_version(name, version).run_id
+    run = run_of(client, name, version)
     if not any(entry.path == EVIDENCE for entry in client.list_artifacts(run)):
         raise InputError(f"version {version} of {name!r} has no evidence for the gate; register the model again")
     with tempfile.TemporaryDirectory() as folder:

@@ -26,6 +26,7 @@ def register(
     parameters: Registration,
     gate: Gate,
     out: Path,
+    *,
     lineage: dict[str, Any],
     seconds_per_pair: float | None,
 ) -> None:

@@ -61,6 +61,7 @@ class StageRun:
         folder: the output.
         parameters: the stage's section, flat.
         metrics: what it reached.
+        costs: what that took.
         artifacts: files to log.
         content: a digest of its files.
         facts: what the sidecar says: versions, code; not part of the content.
@@ -71,6 +72,7 @@ class StageRun:
     folder: Path
     parameters: dict[str, str]
     metrics: tuple[Metric, ...]
+    costs: tuple[Metric, ...]
     artifacts: tuple[Path, ...]
     content: str
     facts: dict[str, str]
@@ -136,7 +138,8 @@ def _stage_run(stage: str, member: str, folder: Path, parameters: Parameters) ->
         member=member,
         folder=folder,
         parameters=flatten(getattr(parameters, stage).model_dump(mode="json")),
-        metrics=(*_metrics(stage, folder), *costs),
+        metrics=tuple(_metrics(stage, folder)),
+        costs=costs,
         artifacts=tuple(_small(folder)),
         content=_content(folder),
         facts=facts,
@@ -195,13 +198,15 @@ def _small(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _provenance(output: Path) -> tuple[dict[str, str], list[Metric]]:
+def _provenance(output: Path) -> tuple[dict[str, str], tuple[Metric, ...]]:
     path = output.with_name(f"{output.name}.provenance.json")
     if not path.is_file():
-        return {}, []
+        return {}, ()
     content = read_json(path)
-    costs = [Metric(name, float(content[name])) for name in COSTS if content.get(name) is not None]
-    facts = {key: content[key] for key in ("data_md5", "git", "python", "packages") if content.get(key) is not None}
+    costs = tuple(Metric(name, float(content[name])) for name in COSTS if content.get(name) is not None)
+    facts = {
+        key: content[key] for key in ("data_md5", "git", "image", "python", "packages") if content.get(key) is not None
+    }
     return flatten(facts), costs
 
 

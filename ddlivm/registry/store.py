@@ -68,7 +68,9 @@ def mlflow_client() -> Iterator["MlflowClient"]:
 
 
 def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    _, silent, cause = text.partition("Caused by ")  # what comes before is the call, at length
+    return f"does not answer: {cause}" if silent else text
 
 
 def _database_errors() -> tuple[type[Exception], ...]:

@@ -99,7 +99,7 @@ class _Logger:
             self._client.delete_run(known.info.run_id)
         tags = {STAGE: stage.stage, MEMBER: stage.member, PARENT: parent}
         identifier = self._create(stage.title, tags | {f"ddlivm.{name}": text for name, text in stage.facts.items()})
-        self._values(identifier, stage.parameters, stage.metrics)
+        self._values(identifier, stage.parameters, (*stage.metrics, *stage.costs))
         for path in stage.artifacts:
             inside = path.relative_to(stage.folder).parent.as_posix()
             self._client.log_artifact(identifier, str(path), None if inside == "." else inside)

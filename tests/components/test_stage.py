@@ -13,6 +13,7 @@ import pytest
 from components.arguments import Run
 from components.declaration import DATA, FIGURES, FOLD, Input, Stage
 from components.stage import main
+from ddlivm.data.shards import pack
 from ddlivm.errors import ElsewhereError, InputError
 from ddlivm.files import read_yaml
 from ddlivm.parameters import BackgroundRemoval, HeadSelection
@@ -98,6 +99,23 @@ def test_without_a_gate_its_sites_cannot_be_read(folder):
 
     with pytest.raises(TypeError, match="gate"):
         main(Stage("background_removal", (DATA,), "words", (FOLD,)), work, None, argv())
+
+
+def test_packed_data_is_read_as_it_was_and_checked(folder, capsys):
+    pack(folder / "data", folder / "packed")
+
+    def work(run: Run) -> None:
+        (run.out / "image.png").write_bytes((run.paths["data"] / "image.png").read_bytes())
+
+    assert main(STAGE, work, None, argv(data="packed")) == 0
+    assert (folder / "build/out/image.png").read_bytes() == b"pixels"
+    assert [path.suffix for path in (folder / "build/work").iterdir()] == [".lock"]  # what was unpacked is gone
+    (shard,) = (folder / "packed").glob("*.tar")
+    shard.write_bytes(shard.read_bytes().replace(b"pixels", b"poxels"))
+    capsys.readouterr()
+    assert main(STAGE, work, None, argv(data="packed", out="build/other")) == 2
+    assert "differs from the index (sha256)" in one_line(capsys)
+    assert not (folder / "build/other").exists()
 
 
 def test_a_missing_input_is_one_line(folder, capsys):

@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from ddlivm.data.revision import fetch
 from ddlivm.data.shards import pack
 from ddlivm.errors import InputError
 from ddlivm.files import read_json
-from tests.object_store import Line, endpoint, keys, new_bucket, s3_client
+from tests.object_store import Line, endpoint, full_bucket, keys, new_bucket, s3_client
 
 DVC = Path(sys.executable).with_name("dvc")
 FILES = {"sites.yaml": b"[]\n", **{f"site1/infrared/{number:04d}.png": bytes([number]) * 1000 for number in range(5)}}
@@ -24,8 +24,9 @@ class Repository:
         folder.mkdir()
         self.run("git", "init", "--quiet", "--initial-branch", "main")
         self.dvc("init", "--quiet")
-        self.dvc("config", "core.analytics", "false")
-        self.dvc("remote", "add", "--quiet", "--default", "store", remote)
+        (folder / ".dvc" / "config").write_text(
+            f"[core]\n  analytics = false\n  remote = store\n['remote \"store\"']\n  url = {remote}\n"
+        )
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -35,10 +36,13 @@ class Repository:
     def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.run(str(DVC), *arguments)
 
-    def commit(self, files: dict[str, bytes], tag: str) -> None:
+    def write(self, files: dict[str, bytes]) -> None:
         for name, content in files.items():
             (self.folder / "data" / name).parent.mkdir(parents=True, exist_ok=True)
             (self.folder / "data" / name).write_bytes(content)
+
+    def commit(self, files: dict[str, bytes], tag: str) -> None:
+        self.write(files)
         self.save("data", tag)
 
     def save(self, path: str, tag: str) -> None:
@@ -65,16 +69,18 @@ def local(tmp_path: Path) -> Repository:
     return Repository(tmp_path / "repository", str(tmp_path / "remote"))
 
 
-def test_a_revisions_data_is_fetched_whole(local: Repository, tmp_path: Path):
+def test_a_revisions_data_is_fetched_whole_and_unpacked(local: Repository, tmp_path: Path):
     local.commit(FILES, "v1")
-    local.commit({"sites.yaml": b"[changed]\n"}, "v2")
+    local.write({"sites.yaml": b"[changed]\n"})
+    pack(local.folder / "data", local.folder / "packed")
+    local.save("packed", "v2")
     local.push()
     local.forget()
     target = tmp_path / "workspace" / "data"
     first = fetch(str(local.folder), "v1", target)
     assert contents(target) == FILES
     assert read_json(tmp_path / "workspace" / "data.provenance.json") == {"data_md5": first, "revision": "v1"}
-    assert fetch(str(local.folder), "v2", target) != first
+    assert fetch(str(local.folder), "v2", target, "packed") != first
     assert contents(target) == FILES | {"sites.yaml": b"[changed]\n"}
     assert sorted(path.name for path in target.parent.iterdir()) == ["data", "data.provenance.json"]
     for revision, path, message in (
@@ -89,15 +95,6 @@ def test_a_revisions_data_is_fetched_whole(local: Repository, tmp_path: Path):
     with pytest.raises(InputError, match=r"data at v1 of .*: cannot be fetched"):
         fetch(str(local.folder), "v1", tmp_path / "none")
     assert not (tmp_path / "none").exists()
-
-
-def test_packed_data_is_unpacked(local: Repository, tmp_path: Path):
-    local.commit(FILES, "v1")
-    pack(local.folder / "data", local.folder / "packed")
-    local.save("packed", "v2")
-    local.push()
-    fetch(str(local.folder), "v2", tmp_path / "out", "packed")
-    assert contents(tmp_path / "out") == FILES
 
 
 @pytest.fixture
@@ -134,12 +131,17 @@ def test_push_and_fetch_on_a_real_server(bucket: str, line: Line, tmp_path: Path
     assert not (tmp_path / "none").exists()
 
 
-def test_a_bucket_that_is_missing_is_one_line(line: Line, tmp_path: Path):
-    repository = Repository(tmp_path / "repository", "s3://ddlivm-test-nowhere/ddlivm")
+@pytest.mark.parametrize(
+    ("named", "reason"), [(lambda: "ddlivm-test-nowhere", "bucket"), (full_bucket, "quota")], ids=["missing", "full"]
+)
+def test_a_bucket_that_is_missing_or_full_is_one_line(
+    line: Line, tmp_path: Path, named: Callable[[], str], reason: str
+):
+    repository = Repository(tmp_path / "repository", f"s3://{named()}/ddlivm")
     repository.commit(FILES, "v1")
     pushed = repository.dvc("push")
     assert pushed.returncode != 0
-    assert "bucket" in pushed.stderr.lower()
+    assert reason in pushed.stderr.lower()
     repository.forget()
     with pytest.raises(InputError, match="cannot be fetched") as caught:
         fetch(str(repository.folder), "v1", tmp_path / "none")

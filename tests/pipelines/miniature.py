@@ -35,7 +35,7 @@ def content(value):
         return [file.read_text() for file in sorted(value.rglob("*.txt"))]
     return str(value)
 
-def {function}(*given):
+def {function}(*given, **recorded):  # by name comes what is for the record and differs from run to run
     folders = [index for index, value in enumerate(given) if isinstance(value, Path) and value.parent.name == "work"]
     out = given[folders[0] - 1] if folders else given[-1]
     inputs = given[:folders[0] - 1] if folders else given[:-1]

@@ -7,6 +7,16 @@ from ddlivm.files import read_yaml, write_json
 from tests.imports import ROOT
 from tests.registry.parts import make_parts
 
+SIDECAR = {
+    "seconds": 1.5,
+    "gpu_seconds": 3.0,
+    "peak_memory_bytes": 7,
+    "bytes_in": 9,
+    "bytes_out": 8,
+    "git": "abc",
+    "image": "host/ddlivm-heavy@sha256:1",
+}
+
 
 def make_build(folder: Path) -> Path:
     """Write `build/` and `params.yaml` to a folder."""
@@ -14,7 +24,7 @@ def make_build(folder: Path) -> Path:
     build = folder / "build"
     for part in ("segmenter", "encoders", "bank", "selection"):
         shutil.copytree(parts / part, build / part / "all")
-        write_json(build / part / "all.provenance.json", {"seconds": 1.5, "peak_memory_bytes": 7, "git": "abc"})
+        write_json(build / part / "all.provenance.json", SIDECAR)
     shutil.copytree(parts / "figures", build / "figures")
     shutil.copytree(parts / "series", build / "series")
     (build / "report").mkdir()

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 from pathlib import Path
 
-from ddlivm.registry.ledger import CHAMPION, PREVIOUS, Ledger, aliased, read_ledger
+from ddlivm.registry.ledger import CHAMPION, PREVIOUS, Ledger, aliased, read_ledger, run_of
 from ddlivm.registry.promotion import promote_version
 from ddlivm.registry.store import mlflow_client, tracking_uri
 from tests.registry.parts import GATE
@@ -35,7 +35,7 @@ def check_ledger(name: str, changes: int) -> Ledger:
         files = [
             Path(one.path).name
             for number in {entry.champion for entry in ledger.entries}
-            for one in client.list_artifacts(client.get_model_version(name, number).run_id, "ledger")
+            for one in client.list_artifacts(run_of(client, name, number), "ledger")
         ]
         named = aliased(client, name, CHAMPION), aliased(client, name, PREVIOUS)
     assert [entry.number for entry in ledger.entries] == list(range(1, len(ledger.entries) + 1))
@@ -47,7 +47,7 @@ def check_ledger(name: str, changes: int) -> Ledger:
     return ledger
 
 
-def _promote(uri: str, name: str, barrier, answers, index: int, version: str, why: str | None) -> None:  # type: ignore[no-untyped-def]
+def _promote(uri: str, name: str, barrier, answers, index: int, version: str, why: str | None) -> None:
     os.environ["MLFLOW_TRACKING_URI"] = uri  # the fork server's environment is that of the first test
     barrier.wait()
     try:

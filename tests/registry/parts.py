@@ -137,8 +137,13 @@ class Parts:
             Registration(name=name, promote=promote),
             gate,
             out,
-            {"data_md5": "abc.dir", "git": "revision", "parents": [{"input": "bank", "key": "k1"}], "parameters": {}},
-            0.5,
+            lineage={
+                "data_md5": "abc.dir",
+                "git": "revision",
+                "parents": [{"input": "bank", "key": "k1"}],
+                "parameters": {},
+            },
+            seconds_per_pair=0.5,
         )
 
 

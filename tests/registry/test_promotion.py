@@ -5,7 +5,7 @@ from ddlivm.errors import InputError
 from ddlivm.registry import ledger as ledger_module
 from ddlivm.registry.ledger import CHALLENGER, CHAMPION, PREVIOUS, Entry, Ledger, aliased, change_champion, read_ledger
 from ddlivm.registry.promotion import judge_against, promote_version, read_evidence, roll_back
-from ddlivm.registry.store import mlflow_client
+from ddlivm.registry.store import experiment_id, mlflow_client
 from tests.registry.crowd import check_ledger, promote_together
 from tests.registry.parts import GATE
 from tests.registry.versions import NAME, make_versions
@@ -85,15 +85,21 @@ def test_unknown_versions_are_one_line(version: str, message: str):
 def test_a_champion_from_before_the_ledger_is_kept_and_its_lack_of_evidence_holds():
     with mlflow_client() as client:
         make_versions(client, 0.5)
-        run = client.create_run(
-            client.get_run(client.get_model_version(NAME, "1").run_id).info.experiment_id
-        ).info.run_id
+        run = client.create_run(experiment_id(client, NAME)).info.run_id
         client.create_model_version(NAME, f"runs:/{run}/model", run, await_creation_for=0)
         client.set_registered_model_alias(NAME, CHAMPION, "2")
         verdict = judge_against(client, NAME, read_evidence(client, NAME, "1"), "2", GATE)
         assert verdict.decision == "HOLD"
         assert "the champion, version 2, cannot be compared with" in verdict.reasons[0]
         assert standing(promote_version(client, NAME, "1", GATE, "the old one has no figures")) == ("1", "2")
+
+
+def test_a_version_that_no_run_made_is_one_line():
+    with mlflow_client() as client:
+        make_versions(client, 0.5)
+        client.create_model_version(NAME, "somewhere/model", await_creation_for=0)
+        with pytest.raises(InputError, match="version 2 of 'plants' was made by no run; register the model with"):
+            promote_version(client, NAME, "2", GATE, "it looks good")
 
 
 def test_a_kill_between_the_entry_and_the_aliases_is_made_good_by_the_next_command(monkeypatch: pytest.MonkeyPatch):

@@ -1,10 +1,10 @@
 """MLflow as it is run in production: PostgreSQL behind a server, files on S3, and all of it can go away."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import cv2
 import numpy as np
 import pytest
 from mlflow import MlflowClient
@@ -19,8 +19,9 @@ from ddlivm.registry.ledger import read_ledger
 from ddlivm.registry.promotion import promote_version, roll_back
 from ddlivm.registry.store import experiment_id, mlflow_client
 from ddlivm.registry.tracking import track_run
+from tests.browser import shown
 from tests.inspection.plants import make_inspector, write_pair
-from tests.object_store import Line, endpoint, keys, new_bucket, s3_client
+from tests.object_store import Line, endpoint, full_bucket, keys, new_bucket, s3_client
 from tests.registry.builds import make_build
 from tests.registry.crowd import check_ledger, promote_together
 from tests.registry.parts import GATE, make_parts
@@ -139,7 +140,32 @@ def test_a_server_that_is_killed_while_a_run_is_logged_loses_nothing(
     assert {path: path.stat().st_mtime_ns for path in build.rglob("*")} == before
 
 
-def large_parts(folder: Path):  # type: ignore[no-untyped-def]
+def test_the_web_ui_shows_runs_figures_and_aliases(server: TrackingServer, tmp_path: Path):
+    build = make_build(tmp_path)
+    cv2.imwrite(str(build / "figures" / "all" / "detections.jpg"), np.full((32, 48, 3), 90, np.uint8))
+    track_run(build, tmp_path / "params.yaml", "looked at")
+    with mlflow_client() as client:
+        make_versions(client, 0.5, 0.6, name="shown")
+        for number in ("1", "2"):
+            promote_version(client, "shown", number, GATE)
+        client.set_registered_model_alias("shown", "challenger", "2")
+        place = experiment_id(client, "looked at")
+        runs = {run.info.run_name: run.info.run_id for run in client.search_runs([place], max_results=100)}
+
+    def page(path: str) -> str:
+        return shown(f"{server.address}/#/{path}", tmp_path / "browser").replace("&nbsp;", " ")
+
+    (top,) = (name for name in runs if name.startswith("pipeline"))
+    assert top in page(f"experiments/{place}/runs")
+    picture = page(f"experiments/{place}/runs/{runs['cross_domain_evaluation all']}/artifacts/detections.jpg")
+    assert '<img alt="detections.jpg" src="blob:' in picture
+    losses = page(f"experiments/{place}/runs/{runs['dtft_training all']}/model-metrics")
+    assert "dtft_training all (loss)" in losses  # the legend of a chart
+    versions = page("models/shown")
+    assert [f"@ {alias}" in versions for alias in ("champion", "previous", "challenger")] == [True] * 3
+
+
+def large_parts(folder: Path):
     parts = make_parts(folder)
     noise = np.random.default_rng(0).integers(0, 255, 12_000_000, dtype=np.uint8)
     save_file({"weight": noise}, parts.folder / "encoders" / "encoders.safetensors")
@@ -191,11 +217,9 @@ def test_a_bucket_that_is_missing_is_one_line_and_registers_nothing(server: Trac
 
 
 def test_a_bucket_that_is_full_is_one_line_and_registers_nothing(server: TrackingServer, tmp_path: Path):
-    full = os.environ.get("DDLIVM_TEST_S3_FULL_BUCKET")
-    if not full:
-        pytest.skip("no full bucket: set DDLIVM_TEST_S3_FULL_BUCKET to one whose quota is used up")
+    place = f"s3://{full_bucket()}/artifacts"
     with mlflow_client() as client:
-        client.create_experiment("crammed", artifact_location=f"s3://{full}/artifacts")
+        client.create_experiment("crammed", artifact_location=place)
     with pytest.raises(InputError, match=r"Quota|full|space") as caught:
         make_parts(tmp_path / "one").register(tmp_path / "a" / "registration", name="crammed")
     assert "\n" not in str(caught.value)

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 NAME = "plants"
+RECORD = {
+    "data_md5": "abc.dir",
+    "git": "revision",
+    "image": "host/ddlivm-light@sha256:2",
+    "parents": [
+        {"input": "bank", "key": "k1", "git": "revision", "image": "host/ddlivm-heavy@sha256:1"},
+        {"input": "series"},
+    ],
+    "parameters": {"dtft_training.epochs": "7"},
+}
 
 
 def make_versions(client: "MlflowClient", *map40: float, name: str = NAME) -> None:
@@ -25,8 +35,6 @@ def make_versions(client: "MlflowClient", *map40: float, name: str = NAME) -> No
         run = client.create_run(place).info.run_id
         with tempfile.TemporaryDirectory() as folder:
             evidence(map40=value).save(Path(folder) / EVIDENCE)
-            write_json(
-                Path(folder) / LINEAGE, {"data_md5": "abc.dir", "git": "revision", "parents": [], "parameters": {}}
-            )
+            write_json(Path(folder) / LINEAGE, RECORD)
             client.log_artifacts(run, folder)
         client.create_model_version(name, f"runs:/{run}/{EVIDENCE}", run, await_creation_for=0)
