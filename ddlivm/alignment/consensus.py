@@ -9,7 +9,7 @@ from ddlivm.alignment.evidence import PairEvidence
 from ddlivm.alignment.match import Estimate, corner_distance
 from ddlivm.alignment.matching import align_by_structure
 from ddlivm.alignment.paper import align_by_masks
-from ddlivm.alignment.rigs import Rig, Rigs
+from ddlivm.alignment.rigs import APART, Rig, Rigs
 from ddlivm.data.transforms import PairAlignment, Transform
 from ddlivm.errors import InputError
 from ddlivm.parameters.alignment import Alignment
@@ -59,18 +59,19 @@ def align_pairs(pairs: Iterable[PairEvidence], parameters: Alignment) -> tuple[P
     rigs, owns = Rigs(parameters), {}
     for pair in pairs:
         flags, estimate = pair.faults, Estimate(_upright(pair.sizes), 0.0)
-        if not pair.faults:
+        if not flags:
             estimate = method([pair if pair.shows_panels else pair.without_masks()], parameters)
         if not pair.shows_panels:
             flags = (*flags, NO_PANELS)
-        elif not pair.faults:
+        elif not flags:
             rigs.add(pair, estimate)
         owns[pair.name] = _Own(pair.sizes, estimate, flags)
     settled = rigs.settled()
     if not settled:
+        noticed = sorted({flag for own in owns.values() for flag in own.flags})
         raise InputError(
-            f"alignment: none of {len(owns)} pairs shows panels and ground in both images; "
-            "check that the folder holds pairs of a PV plant"
+            f"alignment: none of {len(owns)} pairs shows panels and ground in both images "
+            f"({', '.join(noticed) or 'no pairs'}); give pairs of a PV plant"
         )
     sites = [(rig.sizes, _of_rig(rig, method, parameters)) for rig in settled]
     main = sites[0][1]
@@ -88,7 +89,7 @@ def _of_rig(
     rig: Rig, method: Callable[[Sequence[PairEvidence], Alignment], Estimate], parameters: Alignment
 ) -> PairAlignment:
     """Add up the evidence of a rig's pairs."""
-    shared = method(rig.evidence, parameters)
+    shared = rig.latest[0] if rig.count == 1 else method(rig.evidence, parameters)
     flags = [REGISTERED] if _is_registered(shared.transform, rig.sizes) else []
     if shared.confidence < parameters.minimum_confidence:
         flags.append(LOW_CONFIDENCE)
@@ -98,7 +99,11 @@ def _of_rig(
 def _each(
     owns: dict[str, _Own], sites: list[tuple[Sizes, PairAlignment]], parameters: Alignment
 ) -> dict[str, PairAlignment]:
-    """Return each pair's alignment; a doubtful pair follows the rig of the last sure one before it."""
+    """Return each pair's alignment; a doubtful pair follows the rig of the last sure one before it.
+
+    A sure pair that no rig holds is not believed: height moves a frame by some pixels, a mistake along a row by a
+    module.
+    """
     aligned, current = {}, sites[0]
     for name, own in owns.items():
         width = own.sizes[0]
@@ -120,10 +125,10 @@ def _each(
         residual = None
         if sure:
             residual = round(corner_distance(transform, own.estimate.transform, width), 2)
-            if residual > parameters.tolerance * width[0] / 640:
-                transform = _rounded(own.estimate.transform)
-        else:
-            flags += [LOW_CONFIDENCE, SITE_FALLBACK]
+        if residual is None or residual > APART * width[0] / 640:
+            flags += [LOW_CONFIDENCE, SITE_FALLBACK] if len(owns) > 1 else [LOW_CONFIDENCE]
+        elif residual > parameters.tolerance * width[0] / 640:
+            transform = _rounded(own.estimate.transform)
         aligned[name] = PairAlignment(transform, round(own.estimate.confidence, 4), tuple(flags), residual)
     return aligned
 
