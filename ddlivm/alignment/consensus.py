@@ -99,9 +99,9 @@ def _of_rig(
 def _each(
     owns: dict[str, _Own], sites: list[tuple[Sizes, PairAlignment]], parameters: Alignment
 ) -> dict[str, PairAlignment]:
-    """Return each pair's alignment; a doubtful pair follows the rig of the last sure one before it.
+    """Return each pair's alignment; one that agrees with no rig follows the last one before it that does.
 
-    A sure pair that no rig holds is not believed: height moves a frame by some pixels, a mistake along a row by a
+    However sure such a pair is, it is not believed: height moves a frame by some pixels, a mistake along a row by a
     module.
     """
     aligned, current = {}, sites[0]
@@ -113,7 +113,9 @@ def _each(
         ]
         nearest = int(np.argmin(apart))
         sure = own.estimate.confidence >= parameters.minimum_confidence
-        if sure and np.isfinite(apart[nearest]):
+        near = APART if sure else parameters.tolerance
+        agrees = own.estimate.confidence > 0 and apart[nearest] < near * width[0] / 640
+        if agrees:
             current = sites[nearest]
         elif current[0] != own.sizes:
             current = next((each for each in sites if each[0] == own.sizes), sites[0])
@@ -122,14 +124,18 @@ def _each(
         if current is not sites[0]:
             flags.append(RIG_CHANGED)
         transform = site.transform if current[0] == own.sizes else _rescaled(site.transform, current[0], own.sizes)
+        # Two that agree by chance are rare: a pair is as sure as its rig, or as little as the rig leaves.
+        likely = max(own.estimate.confidence, site.confidence)
+        if not agrees:
+            likely = min(own.estimate.confidence, 1 - site.confidence)
         residual = None
-        if sure:
-            residual = round(corner_distance(transform, own.estimate.transform, width), 2)
-        if residual is None or residual > APART * width[0] / 640:
+        if agrees and likely >= parameters.minimum_confidence:
+            residual = round(apart[nearest], 2)
+            if sure and residual > parameters.tolerance * width[0] / 640:
+                transform = _rounded(own.estimate.transform)
+        else:
             flags += [LOW_CONFIDENCE, SITE_FALLBACK] if len(owns) > 1 else [LOW_CONFIDENCE]
-        elif residual > parameters.tolerance * width[0] / 640:
-            transform = _rounded(own.estimate.transform)
-        aligned[name] = PairAlignment(transform, round(own.estimate.confidence, 4), tuple(flags), residual)
+        aligned[name] = PairAlignment(transform, round(likely, 4), tuple(flags), residual)
     return aligned
 
 
