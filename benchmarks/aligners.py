@@ -81,7 +81,7 @@ def sift(pair: Pictures) -> tuple[Matrix | None, bool]:
         return None, True
     kept = inside.ravel() > 0
     matrix, _ = cv2.estimateAffinePartial2D(source[kept], target[kept], method=cv2.LMEDS)
-    return matrix, int(kept.sum()) < 10
+    return np.asarray(matrix, np.float64), int(kept.sum()) < 10
 
 
 def ecc(pair: Pictures) -> tuple[Matrix | None, bool]:
@@ -153,13 +153,13 @@ def exhaustive(pair: Pictures) -> tuple[Matrix | None, bool]:
 
 def _shifted(pair: Pictures, scale: float, angle: float) -> tuple[Matrix | None, bool]:
     height, width = pair.infrared.shape
-    turned = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, scale)
+    turned = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), -angle, scale), np.float64)
     seen_height, seen_width = pair.visible.shape
     turned[:, 2] += np.array([seen_width - width, seen_height - height]) / 2
     warped = cv2.warpAffine(_gradient(pair.infrared), turned, (seen_width, seen_height))
     (x, y), response = cv2.phaseCorrelate(np.asarray(warped, np.float32), _gradient(pair.visible))
-    turned[:, 2] += (x, y)
-    return np.asarray(turned, np.float64), response < 0.1
+    turned[:, 2] += np.array([x, y])
+    return turned, response < 0.1
 
 
 def _upright(scale: float, x: float, y: float) -> Matrix:

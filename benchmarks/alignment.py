@@ -72,19 +72,30 @@ def simulated(data: Path, segmenter: Segmenter, most: int) -> Iterator[tuple[str
         yield site.id, cases
 
 
-def real(folder: Path, most: int, windows: int) -> Iterator[tuple[str, list[Case]]]:
-    """Yield windows of real pairs, without masks: a segmenter of simulated images need not know this plant."""
+def real(
+    folder: Path, most: int, windows: int, seed: int = 0, shared: bool = False
+) -> Iterator[tuple[str, list[Case]]]:
+    """Yield windows of real pairs, without masks: a segmenter of simulated images need not know this plant.
+
+    Args:
+        folder: the pairs.
+        most: pairs.
+        windows: of each pair.
+        seed: of the windows.
+        shared: whether all pairs have the same window at a time.
+    """
     paths = sorted((folder / "T-images").glob("*_T.JPG"))
     if not paths:
         raise InputError(f"{folder}: has no T-images/*_T.JPG")
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     for _ in range(windows):
         cases = []
+        window = rng.uniform(0.5, 0.88), rng.uniform(), rng.uniform()
         for path in paths[:: max(len(paths) // most, 1)][:most]:
             whole = read_infrared(path).values
             height, width = whole.shape
-            scale = rng.uniform(0.5, 0.88)
-            x, y = rng.uniform(0, width * (1 - scale)), rng.uniform(0, height * (1 - scale))
+            scale, along, down = window if shared else (rng.uniform(0.5, 0.88), rng.uniform(), rng.uniform())
+            x, y = along * width * (1 - scale), down * height * (1 - scale)
             matrix = np.array([[scale, 0, x + scale / 2 - 0.5], [0, scale, y + scale / 2 - 0.5]])
             flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
             infrared = np.asarray(cv2.warpAffine(whole, matrix, (width, height), flags=flags), np.float32)

@@ -100,24 +100,28 @@ def describe(
 def align(
     infrared: Annotated[Path | None, typer.Option(help="A raw infrared image, with --visible.")] = None,
     visible: Annotated[Path | None, typer.Option(help="The raw visible image of the same ground.")] = None,
-    site: Annotated[Path | None, typer.Option(help="Instead: a folder of raw pairs of one plant, with --out.")] = None,
+    site: Annotated[Path | None, typer.Option(help="Instead: a folder of raw pairs of one plant.")] = None,
     names: Annotated[str | None, typer.Option(help="How a site's files are named, as in `predict`.")] = None,
     segmenter: Annotated[
         Path | None, typer.Option(help="A trained segmenter's folder; without one, structure alone decides.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    picture: Annotated[Path | None, typer.Option(help="A .jpg file to draw the pair's alignment to.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for a site's alignment.json and pictures.")] = None,
+    picture: Annotated[
+        Path, typer.Option(help="A .jpg file to draw the pair to: a checkerboard, and infrared edges on the other.")
+    ] = Path("alignment.jpg"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for a site's alignment.json and pictures; an earlier one is replaced.")
+    ] = Path("alignment"),
 ) -> None:
     """Say where infrared pixels lie in the visible image, of one pair or of a site."""
     from ddlivm.inspection import command
 
-    if site is not None and out is not None and not (infrared or visible or picture):
+    if site is not None and not (infrared or visible):
         command.align_site(site, names, segmenter, as_json, out)
-    elif infrared is not None and visible is not None and not (site or out or names):
+    elif infrared is not None and visible is not None and not (site or names):
         command.align(infrared, visible, segmenter, as_json, picture)
     else:
-        raise InputError("align: expected --infrared and --visible, or --site and --out; see ddlivm align --help")
+        raise InputError("align: expected --infrared and --visible, or --site; see ddlivm align --help")
 
 
 @app.command()

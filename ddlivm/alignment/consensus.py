@@ -9,7 +9,7 @@ from ddlivm.alignment.evidence import PairEvidence
 from ddlivm.alignment.match import Estimate, corner_distance
 from ddlivm.alignment.matching import align_by_structure
 from ddlivm.alignment.paper import align_by_masks
-from ddlivm.alignment.rigs import Rig, Rigs
+from ddlivm.alignment.rigs import APART, Rig, Rigs
 from ddlivm.data.transforms import PairAlignment, Transform
 from ddlivm.errors import InputError
 from ddlivm.parameters.alignment import Alignment
@@ -59,18 +59,19 @@ def align_pairs(pairs: Iterable[PairEvidence], parameters: Alignment) -> tuple[P
     rigs, owns = Rigs(parameters), {}
     for pair in pairs:
         flags, estimate = pair.faults, Estimate(_upright(pair.sizes), 0.0)
-        if not pair.faults:
+        if not flags:
             estimate = method([pair if pair.shows_panels else pair.without_masks()], parameters)
         if not pair.shows_panels:
             flags = (*flags, NO_PANELS)
-        elif not pair.faults:
+        elif not flags:
             rigs.add(pair, estimate)
         owns[pair.name] = _Own(pair.sizes, estimate, flags)
     settled = rigs.settled()
     if not settled:
+        noticed = sorted({flag for own in owns.values() for flag in own.flags})
         raise InputError(
-            f"alignment: none of {len(owns)} pairs shows panels and ground in both images; "
-            "check that the folder holds pairs of a PV plant"
+            f"alignment: none of {len(owns)} pairs shows panels and ground in both images "
+            f"({', '.join(noticed) or 'no pairs'}); give pairs of a PV plant"
         )
     sites = [(rig.sizes, _of_rig(rig, method, parameters)) for rig in settled]
     main = sites[0][1]
@@ -88,7 +89,7 @@ def _of_rig(
     rig: Rig, method: Callable[[Sequence[PairEvidence], Alignment], Estimate], parameters: Alignment
 ) -> PairAlignment:
     """Add up the evidence of a rig's pairs."""
-    shared = method(rig.evidence, parameters)
+    shared = rig.latest[0] if rig.count == 1 else method(rig.evidence, parameters)
     flags = [REGISTERED] if _is_registered(shared.transform, rig.sizes) else []
     if shared.confidence < parameters.minimum_confidence:
         flags.append(LOW_CONFIDENCE)
@@ -98,7 +99,11 @@ def _of_rig(
 def _each(
     owns: dict[str, _Own], sites: list[tuple[Sizes, PairAlignment]], parameters: Alignment
 ) -> dict[str, PairAlignment]:
-    """Return each pair's alignment; a doubtful pair follows the rig of the last sure one before it."""
+    """Return each pair's alignment; one that agrees with no rig follows the last one before it that does.
+
+    However sure such a pair is, it is not believed: height moves a frame by some pixels, a mistake along a row by a
+    module.
+    """
     aligned, current = {}, sites[0]
     for name, own in owns.items():
         width = own.sizes[0]
@@ -108,7 +113,9 @@ def _each(
         ]
         nearest = int(np.argmin(apart))
         sure = own.estimate.confidence >= parameters.minimum_confidence
-        if sure and np.isfinite(apart[nearest]):
+        near = APART if sure else parameters.tolerance
+        agrees = own.estimate.confidence > 0 and apart[nearest] < near * width[0] / 640
+        if agrees:
             current = sites[nearest]
         elif current[0] != own.sizes:
             current = next((each for each in sites if each[0] == own.sizes), sites[0])
@@ -117,14 +124,18 @@ def _each(
         if current is not sites[0]:
             flags.append(RIG_CHANGED)
         transform = site.transform if current[0] == own.sizes else _rescaled(site.transform, current[0], own.sizes)
+        # Two that agree by chance are rare: a pair is as sure as its rig, or as little as the rig leaves.
+        likely = max(own.estimate.confidence, site.confidence)
+        if not agrees:
+            likely = min(own.estimate.confidence, 1 - site.confidence)
         residual = None
-        if sure:
-            residual = round(corner_distance(transform, own.estimate.transform, width), 2)
-            if residual > parameters.tolerance * width[0] / 640:
+        if agrees and likely >= parameters.minimum_confidence:
+            residual = round(apart[nearest], 2)
+            if sure and residual > parameters.tolerance * width[0] / 640:
                 transform = _rounded(own.estimate.transform)
         else:
-            flags += [LOW_CONFIDENCE, SITE_FALLBACK]
-        aligned[name] = PairAlignment(transform, round(own.estimate.confidence, 4), tuple(flags), residual)
+            flags += [LOW_CONFIDENCE, SITE_FALLBACK] if len(owns) > 1 else [LOW_CONFIDENCE]
+        aligned[name] = PairAlignment(transform, round(likely, 4), tuple(flags), residual)
     return aligned
 
 

@@ -5,48 +5,84 @@ from collections.abc import Sequence
 import numpy as np
 
 from ddlivm.alignment.confidence import confidence
+from ddlivm.alignment.correlation import Spectrum, peaks
 from ddlivm.alignment.evidence import PairEvidence
-from ddlivm.alignment.match import Estimate, corner_distance
+from ddlivm.alignment.match import Estimate, Match
 from ddlivm.alignment.refinement import Level, refine, visible_structure
 from ddlivm.alignment.search import candidates, score_maps
 from ddlivm.alignment.structure import Field
+from ddlivm.data.transforms import Transform
 from ddlivm.parameters.alignment import Alignment
 
-CANDIDATES = 6
-"""Peaks of the search that are looked at more closely."""
+CANDIDATES = 4
+"""Peaks of the search whose scales are measured."""
 
-CHOICE_WIDTH, FINAL_WIDTH = 200, 320
-"""The visible picture is so wide when candidates are compared, and at the end."""
+SCALES = 2
+"""The best of these scales at which every offset is tried again."""
+
+ALIKE = 0.02
+"""Scales that differ by a smaller share are one."""
+
+PLACES = 4
+"""Offsets at each of them that are looked at more closely."""
+
+ROUGH_WIDTH, FINAL_WIDTH = 160, 320
+"""The visible picture is so wide while scales are measured, and when a place is chosen."""
 
 SAME = 12.0
-"""Candidates that end within so many raw infrared pixels of a 640-pixel-wide image are one."""
+"""Places that end within so many raw infrared pixels of a 640-pixel-wide image are one."""
 
 
 def align_by_structure(pairs: Sequence[PairEvidence], parameters: Alignment) -> Estimate:
     """Find the one transform of pairs that share a rig.
 
+    Rows of panels give the scale even in small pictures, wherever they are slid along themselves. The modules of a row
+    differ in their details alone: which of them is which is decided in larger pictures, at two scales only.
+
     Args:
         pairs: at least one, of equal image sizes.
         parameters: not needed: structure has no settings.
     """
-    maps: list[Field] = [np.zeros(1, np.float32)] * 0
-    for pair in pairs:
-        own = score_maps(pair)
-        maps = [one + other for one, other in zip(maps, own, strict=True)] if maps else own
-    found = candidates([one / len(pairs) for one in maps], pairs[0], CANDIDATES)
-    structures = [visible_structure(pair, CHOICE_WIDTH) for pair in pairs]
-    closer = []
-    for match in found:
-        levels = [Level.of(*each, match.transform.scale) for each in zip(pairs, structures, strict=True)]
-        closer.append(refine(levels, match.transform, steps=4))
-    closer.sort(key=lambda match: -match.score)
-    best = closer[0]
-    size = pairs[0].infrared_size
-    same = SAME * size[0] / 640
-    others = [each.score for each in closer if corner_distance(best.transform, each.transform, size) > same]
+    found = candidates(_mean([score_maps(pair) for pair in pairs]), pairs[0], CANDIDATES)
+    seen = [visible_structure(pair, FINAL_WIDTH) for pair in pairs]
+    closer: list[tuple[Match, list[Level]]] = []
+    for scale in _scales(pairs, found):
+        levels = [Level.of(*each, scale) for each in zip(pairs, seen, strict=True)]
+        closer += [(refine(levels, guess, steps=3), levels) for guess in _places(pairs[0], levels, scale)]
+    best, levels = max(closer, key=lambda each: each[0].score)
+    same = SAME * pairs[0].infrared_size[0] / 640
+    others = [match.score for match, _ in closer if match.apart(best, pairs[0]) > same]
     # A mask's border is good to a pixel or two of its own: it helps to choose, and the edges alone say where exactly.
-    bare = [pair.without_masks() for pair in pairs]
-    levels = [Level.of(pair, visible_structure(pair, FINAL_WIDTH), best.transform.scale) for pair in bare]
-    transform = refine(levels, best.transform, steps=5).transform
-    margin = best.score - max(others, default=0.0)
-    return Estimate(transform, confidence(best.score, margin))
+    transform = refine([level.without_panels() for level in levels], best.transform, steps=5).transform
+    return Estimate(transform, confidence(best.score, best.score - max(others, default=0.0)))
+
+
+def _mean(maps: Sequence[Sequence[Field]]) -> list[Field]:
+    return [np.mean(each, axis=0) for each in zip(*maps, strict=True)] if len(maps) > 1 else list(maps[0])
+
+
+def _scales(pairs: Sequence[PairEvidence], found: Sequence[Match]) -> list[float]:
+    """Return the best few scales of the candidates, measured by a few steps in a small picture."""
+    seen = [visible_structure(pair, ROUGH_WIDTH) for pair in pairs]
+    levels: dict[float, list[Level]] = {}
+    measured = []
+    for match in found:
+        scale = match.transform.scale
+        if scale not in levels:
+            levels[scale] = [Level.of(*each, scale) for each in zip(pairs, seen, strict=True)]
+        measured.append(refine(levels[scale], match.transform, steps=2))
+    kept: list[float] = []
+    for match in sorted(measured, key=lambda match: -match.score):
+        if all(abs(match.transform.scale / other - 1) > ALIKE for other in kept):
+            kept.append(match.transform.scale)
+    return kept[:SCALES]
+
+
+def _places(pair: PairEvidence, levels: Sequence[Level], scale: float) -> list[Transform]:
+    """Return the best offsets at a scale, of all that there are."""
+    spectra = [Spectrum.of(level.seen, level.template.shape[:2]) for level in levels]
+    scores = np.mean([one.correlate(level.template) for one, level in zip(spectra, levels, strict=True)], axis=0)
+    down, across = spectra[0].margins
+    factor = pair.visible_size[0] / FINAL_WIDTH
+    found = peaks(scores, PLACES, apart=6)
+    return [Transform(scale, (x - across) * factor, (y - down) * factor) for x, y, _ in found]

@@ -17,19 +17,18 @@ Matrix = npt.NDArray[np.float64]
 HALF = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
 """From pixel centres at whole numbers, as OpenCV counts, to pixels that cover [i, i + 1)."""
 
-STILL = 0.02
-"""A step that moves no corner by more small pixels is the last."""
-
 
 @dataclass(frozen=True)
 class Level:
     """A pair at one size, ready for Gauss-Newton steps around one scale.
 
     Attributes:
-        template: (h, w, 3) float32, the infrared structure, at the scale at which it lies in `seen`.
-        seen: (h', w', 3) float32, the visible structure.
-        steepest: (4, h * w * 3) float32, how the template changes with each of x, y, growth and turn about its centre.
+        template: (h, w, channels) float32, the infrared structure, at the scale at which it lies in `seen`.
+        seen: (h', w', channels) float32, the visible structure.
+        steepest: (4, h * w * channels) float32, how the template changes with each of x, y, growth and turn about its
+            centre.
         curvature: (4, 4), the products of `steepest`.
+        energy: the sum of the squared template.
         from_infrared: (3, 3), raw infrared pixels to the template's.
         from_visible: (3, 3), raw visible pixels to `seen`'s.
     """
@@ -54,21 +53,25 @@ class Level:
         to_seen = (seen.shape[1] / pair.visible_size[0], seen.shape[0] / pair.visible_size[1])
         width, height = (max(round(side * scale * to_seen[0]), 8) for side in pair.infrared_size)
         template = structure(resize(pair.infrared, (width, height)), pair.infrared_mask)
+        to_template = (width / pair.infrared_size[0], height / pair.infrared_size[1])
+        return cls._between(template, seen, np.diag([*to_template, 1.0]), np.diag([*to_seen, 1.0]))
+
+    def without_panels(self) -> Self:
+        """Return the same pair's edges alone."""
+        template, seen = (np.ascontiguousarray(one[..., :2]) for one in (self.template, self.seen))
+        return self._between(template, seen, self.from_infrared, self.from_visible)
+
+    @classmethod
+    def _between(cls, template: Field, seen: Field, from_infrared: Matrix, from_visible: Matrix) -> Self:
         along = cv2.Sobel(template, cv2.CV_32F, 1, 0, scale=1 / 8)
         down = cv2.Sobel(template, cv2.CV_32F, 0, 1, scale=1 / 8)
+        height, width = template.shape[:2]
         x = (np.arange(width, dtype=np.float32) + 0.5 - width / 2)[None, :, None]
         y = (np.arange(height, dtype=np.float32) + 0.5 - height / 2)[:, None, None]
         steepest = np.stack([along, down, along * x + down * y, down * x - along * y]).reshape(4, -1)
-        to_template = (width / pair.infrared_size[0], height / pair.infrared_size[1])
-        return cls(
-            template,
-            seen,
-            steepest,
-            np.asarray(steepest @ steepest.T, np.float64),
-            max(float(np.square(template).sum()), 1e-9),
-            np.diag([*to_template, 1.0]),
-            np.diag([*to_seen, 1.0]),
-        )
+        curvature = np.asarray(steepest @ steepest.T, np.float64)
+        energy = max(float(np.square(template).sum()), 1e-9)
+        return cls(template, seen, steepest, curvature, energy, from_infrared, from_visible)
 
     def compare(self, transform: Transform) -> tuple[float, Matrix]:
         """Return the correlation coefficient at a transform, and the right side of its normal equations (4)."""

@@ -22,14 +22,14 @@ class Rig:
 
     Attributes:
         sizes: the infrared and the visible (width, height).
-        latest: the pairs' own transforms, the last of them.
+        latest: the pairs' own estimates, the last of them.
         evidence: of a few pairs, spread over the flight.
         count: pairs that are surely of this rig.
         stride: evidence is taken of every so many pairs, doubled whenever there is too much.
     """
 
     sizes: tuple[tuple[int, int], tuple[int, int]]
-    latest: list[Transform] = field(default_factory=list)
+    latest: list[Estimate] = field(default_factory=list)
     evidence: list[PairEvidence] = field(default_factory=list)
     count: int = 0
     stride: int = 1
@@ -37,16 +37,16 @@ class Rig:
     @property
     def transform(self) -> Transform:
         """The median of the latest transforms."""
-        return Transform(*map(float, np.median([astuple(each) for each in self.latest], axis=0)))
+        return Transform(*map(float, np.median([astuple(each.transform) for each in self.latest], axis=0)))
 
     def holds(self, pair: PairEvidence, transform: Transform) -> bool:
         """Return whether a sure transform is this rig's."""
         apart = APART * self.sizes[0][0] / 640
         return self.sizes == pair.sizes and corner_distance(self.transform, transform, self.sizes[0]) < apart
 
-    def add(self, pair: PairEvidence, transform: Transform, most: int) -> None:
+    def add(self, pair: PairEvidence, own: Estimate, most: int) -> None:
         """Count a pair in, and keep its evidence if it is its turn."""
-        self.latest = [*self.latest[1 - REMEMBERED :], transform]
+        self.latest = [*self.latest[1 - REMEMBERED :], own]
         if self.count % self.stride == 0:
             if len(self.evidence) == most:
                 self.evidence, self.stride = self.evidence[::2], 2 * self.stride
@@ -68,14 +68,14 @@ class Rigs:
         """Count a pair that shows panels to the rig that its own estimate belongs to, or to a new one."""
         most = self.parameters.evidence_pairs
         if own.confidence < self.parameters.minimum_confidence:
-            self.doubtful.setdefault(pair.sizes, Rig(pair.sizes)).add(pair, own.transform, most)
+            self.doubtful.setdefault(pair.sizes, Rig(pair.sizes)).add(pair, own, most)
             return
         for rig in self.found:
             if rig.holds(pair, own.transform):
-                rig.add(pair, own.transform, most)
+                rig.add(pair, own, most)
                 return
         self.found.append(Rig(pair.sizes))
-        self.found[-1].add(pair, own.transform, most)
+        self.found[-1].add(pair, own, most)
 
     def settled(self) -> list[Rig]:
         """Return the rigs, most pairs first.

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-from scipy import fft
 
+from ddlivm.alignment.correlation import BEYOND, Spectrum, peaks
 from ddlivm.alignment.evidence import PairEvidence
 from ddlivm.alignment.match import Match
 from ddlivm.alignment.structure import Field, resize, structure
@@ -23,12 +23,6 @@ SCALES = tuple(float(scale) for scale in np.exp(np.arange(np.log(0.45), np.log(1
 OCTAVE = 5
 """So many scales share one infrared structure, which is shrunk by up to a fifth for each."""
 
-BEYOND = 0.06
-"""The infrared frame may leave the visible one by this share on each side."""
-
-SHARED = 0.3
-"""Frames that overlap less than so, by energy, correlate less for it."""
-
 PEAKS = 4
 """Offsets that are kept of each scale."""
 
@@ -40,28 +34,11 @@ def score_maps(pair: PairEvidence) -> list[Field]:
     give maps of equal sizes: one pair's has many peaks along a row, a site's pairs share one rig, and their sum has
     few.
     """
-    height, width = _height(pair.visible), WIDTH
-    seen = structure(resize(pair.visible, (width, height)), pair.visible_mask)
-    down, across = _margins(height)
+    seen = structure(resize(pair.visible, (WIDTH, _height(pair.visible))), pair.visible_mask)
     templates = list(_templates(pair))
-    rows = max(height + 2 * down, *(template.shape[0] for template in templates))
-    columns = max(width + 2 * across, *(template.shape[1] for template in templates))
-    size = (fft.next_fast_len(rows, True), fft.next_fast_len(columns, True))
-    padded = np.zeros((seen.shape[2], *size), np.float32)
-    padded[:, down : down + height, across : across + width] = np.moveaxis(seen, 2, 0)
-    spectrum = fft.rfft2(padded)
-    energy = cv2.integral(np.square(padded).sum(axis=0), sdepth=cv2.CV_64F)
-    maps = []
-    for template in templates:
-        high, wide = template.shape[:2]
-        places = (max(height + 2 * down - high, 0) + 1, max(width + 2 * across - wide, 0) + 1)
-        there = fft.rfft2(np.ascontiguousarray(np.moveaxis(template, 2, 0)), s=size)
-        product = fft.irfft2((spectrum * there.conj()).sum(axis=0), s=size)[: places[0], : places[1]]
-        under = energy[high:, wide:] - energy[:-high, wide:] - energy[high:, :-wide] + energy[:-high, :-wide]
-        least = SHARED * energy[-1, -1] * high * wide / (height * width) + 1e-6
-        own = float(np.square(template).sum()) + 1e-6
-        maps.append((product / np.sqrt(np.maximum(under[: places[0], : places[1]], least) * own)).astype(np.float32))
-    return maps
+    largest = (max(each.shape[0] for each in templates), max(each.shape[1] for each in templates))
+    spectrum = Spectrum.of(seen, largest)
+    return [spectrum.correlate(template) for template in templates]
 
 
 def candidates(maps: Sequence[Field], pair: PairEvidence, most: int) -> list[Match]:
@@ -72,12 +49,12 @@ def candidates(maps: Sequence[Field], pair: PairEvidence, most: int) -> list[Mat
         pair: gives the sizes.
         most: matches to return.
     """
-    down, across = _margins(_height(pair.visible))
+    down, across = round(BEYOND * _height(pair.visible)), round(BEYOND * WIDTH)
     factor = pair.visible_size[0] / WIDTH
     ratio = pair.visible_size[0] / pair.infrared_size[0]
     found = []
     for scale, scores in zip(SCALES, maps, strict=True):
-        for x, y, score in _peaks(scores):
+        for x, y, score in peaks(scores, PEAKS, apart=3):
             found.append(Match(Transform(scale * ratio, (x - across) * factor, (y - down) * factor), score))
     kept: list[Match] = []
     for match in sorted(found, key=lambda match: -match.score):
@@ -102,21 +79,5 @@ def _template_size(pair: PairEvidence, scale: float) -> tuple[int, int]:
     return round(width), max(round(width * pair.infrared_size[1] / pair.infrared_size[0]), 2)
 
 
-def _peaks(scores: Field) -> Iterator[tuple[int, int, float]]:
-    """Yield the highest places that are not beside each other."""
-    left = scores.copy()
-    for _ in range(PEAKS):
-        y, x = divmod(int(left.argmax()), left.shape[1])
-        if left[y, x] == -np.inf:
-            return
-        yield x, y, float(left[y, x])
-        left[max(y - 3, 0) : y + 4, max(x - 3, 0) : x + 4] = -np.inf
-
-
 def _height(picture: Field) -> int:
     return max(round(WIDTH * picture.shape[0] / picture.shape[1]), 2)
-
-
-def _margins(height: int) -> tuple[int, int]:
-    """Return the rows and columns that are added on each side of the visible picture."""
-    return round(BEYOND * height), round(BEYOND * WIDTH)

@@ -1,6 +1,7 @@
 """Align pairs without inspecting them, and draw a picture to judge it by."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.alignment import PairEvidence, align_pair, align_pairs, gather
+from ddlivm.alignment.consensus import LOW_CONFIDENCE
+from ddlivm.alignment.structure import Field
 from ddlivm.data import Pair, PairAlignment, read_infrared, read_visible
 from ddlivm.errors import InputError
 from ddlivm.evaluation.pictures import Image
 from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.settings import load_settings
 
-Masks = tuple[npt.NDArray[np.float32] | None, npt.NDArray[np.float32] | None]
-Segment = Callable[[npt.NDArray[np.float32], npt.NDArray[np.uint8]], Masks]
+Masks = tuple[Field | None, Field | None]
+Segment = Callable[[Field, npt.NDArray[np.uint8]], Masks]
 """From raw infrared (H, W) and visible (H, W, 3) to both panel masks; None where nobody knows the panels."""
 
 STRUCTURE_ALONE = "structure_alone"
@@ -34,7 +37,7 @@ def segment_by(folder: Path | None) -> Segment:
 
     segmenter = load_segmenter(folder)
 
-    def masks(infrared: npt.NDArray[np.float32], visible: npt.NDArray[np.uint8]) -> Masks:
+    def masks(infrared: Field, visible: npt.NDArray[np.uint8]) -> Masks:
         first, second = segmenter.small_probabilities([infrared, visible])
         return first, second
 
@@ -46,7 +49,7 @@ def align_files(infrared_path: Path, visible_path: Path, segment: Segment) -> tu
 
     Returns:
         The answer and its picture. Beside the aligner's flags: `structure_alone` (no panel masks), and `turned_90`,
-        `turned_180` or `turned_270` (the images match only after turning the infrared one anticlockwise so far).
+        `turned_180` or `turned_270` (the images match better after turning the infrared one anticlockwise so far).
 
     Raises:
         InputError: an image cannot be read, or no panels are shown.
@@ -61,15 +64,21 @@ def align_files(infrared_path: Path, visible_path: Path, segment: Segment) -> tu
     except InputError as error:
         raise InputError(f"{infrared_path}, {visible_path}: {error}") from error
     more = [STRUCTURE_ALONE] if masks[0] is None else []
-    if alignment.confidence < settings.minimum_confidence:
-        for turns in (1, 2, 3):
-            turned = gather("turned", np.rot90(infrared, turns).copy(), visible)
-            if align_pair(turned, settings).confidence >= settings.minimum_confidence:
-                more.append(TURNED.format(90 * turns))
-                break
+    turned = {turns: align_pair(_turned(infrared, visible, masks, turns), settings).confidence for turns in (1, 2, 3)}
+    turns = max(turned, key=turned.__getitem__)
+    if turned[turns] > max(alignment.confidence, settings.minimum_confidence):
+        more.append(TURNED.format(90 * turns))
+        flags = alignment.flags if LOW_CONFIDENCE in alignment.flags else (*alignment.flags, LOW_CONFIDENCE)
+        alignment = replace(alignment, confidence=round(min(alignment.confidence, 1 - turned[turns]), 4), flags=flags)
     size = (infrared.shape[1], infrared.shape[0])
     answer = describe(alignment, size, (visible.shape[1], visible.shape[0]), more)
     return answer, compare(infrared, visible, alignment.transform)
+
+
+def _turned(infrared: Field, visible: npt.NDArray[np.uint8], masks: Masks, turns: int) -> PairEvidence:
+    """Return the evidence with the infrared image turned anticlockwise by quarters."""
+    mask = None if masks[0] is None else np.rot90(masks[0], turns).copy()
+    return gather("turned", np.rot90(infrared, turns).copy(), visible, mask, masks[1])
 
 
 def align_folder(

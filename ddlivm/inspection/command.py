@@ -69,15 +69,15 @@ def predict(folder: Path, model: Path, out: Path, names: str | None, score: floa
     _tell(content, out)
 
 
-def align(infrared: Path, visible: Path, segmenter: Path | None, as_json: bool, picture: Path | None) -> None:
-    """Align one pair and say where it lies.
+def align(infrared: Path, visible: Path, segmenter: Path | None, as_json: bool, picture: Path) -> None:
+    """Align one pair, say where it lies and draw it.
 
     Args:
         infrared: the raw infrared image.
         visible: the raw visible image.
         segmenter: a trained segmenter's folder; without one, structure alone decides.
         as_json: whether to print JSON.
-        picture: a PNG or JPEG file to draw the alignment to.
+        picture: a JPEG file to draw the alignment to.
 
     Raises:
         InputError: an image cannot be read, or no panels are shown.
@@ -86,17 +86,17 @@ def align(infrared: Path, visible: Path, segmenter: Path | None, as_json: bool, 
     from ddlivm.files import replacing
     from ddlivm.inspection.alignment import align_files, segment_by
 
-    if picture is not None and picture.suffix.lower() not in (".jpg", ".jpeg"):
+    if picture.suffix.lower() not in (".jpg", ".jpeg"):
         raise InputError(f"--picture {picture}: expected a name that ends in .jpg")
     answer, drawn = align_files(infrared, visible, segment_by(segmenter))
-    if picture is not None:
-        with replacing(picture) as place:
-            write_jpeg(place, drawn)
+    with replacing(picture) as place:
+        write_jpeg(place, drawn)
     if as_json:
         print(json.dumps(answer, indent=2))
         return
     for key, value in answer.items():
         print(f"{key}: {_text(value)}")
+    print(f"written: {picture}")
 
 
 def align_site(folder: Path, names: str | None, segmenter: Path | None, as_json: bool, out: Path) -> None:
@@ -112,6 +112,7 @@ def align_site(folder: Path, names: str | None, segmenter: Path | None, as_json:
     Raises:
         InputError: no pair that can be used, or `out` holds something else.
     """
+    from ddlivm.alignment.consensus import LOW_CONFIDENCE
     from ddlivm.data import Transform
     from ddlivm.evaluation.pictures import write_jpeg
     from ddlivm.files import replacing, write_json
@@ -130,7 +131,8 @@ def align_site(folder: Path, names: str | None, segmenter: Path | None, as_json:
         for pair in found.pairs:
             if pair.name in pairs:
                 answer = pairs[pair.name]
-                transform = Transform(answer["scale"], *answer["offset"], answer["rotation_deg"])
+                x, y = answer["offset"]
+                transform = Transform(answer["scale"], x, y, answer["rotation_deg"])
                 drawn = compare(pair.read_infrared().values, pair.read_visible(), transform)
                 write_jpeg(place / PICTURES / f"{pair.name}.jpg", drawn)
     if as_json:
@@ -138,8 +140,8 @@ def align_site(folder: Path, names: str | None, segmenter: Path | None, as_json:
         return
     for key, value in site.items():
         print(f"{key}: {_text(value)}")
-    unsure = sum("low_confidence" in answer["flags"] for answer in pairs.values())
-    print(f"pairs: {len(pairs)}, not sure on {unsure}\nwritten: {out / ALIGNMENT}")
+    unsure = sum(LOW_CONFIDENCE in answer["flags"] for answer in pairs.values())
+    print(f"pairs: {len(pairs)}, not sure on {unsure}\nwritten: {out}")
 
 
 def _text(value: Any) -> str:

@@ -18,4 +18,8 @@ def test_a_higher_score_and_a_clearer_lead_are_never_worth_less(score: float, ot
 
 def test_two_places_that_explain_the_images_equally_well_are_no_answer():
     assert confidence(0.7, 0.0) < 0.01
-    assert confidence(0.7, 0.08) > 0.99
+    assert confidence(0.7, 0.08) > 0.9
+
+
+def test_a_correlation_beyond_what_is_enough_cannot_replace_a_lead():
+    assert confidence(1.0, 0.01) == confidence(0.55, 0.01) < 0.5

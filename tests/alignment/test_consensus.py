@@ -82,7 +82,7 @@ def noise(seed: int) -> np.ndarray:
 
 
 def test_a_pair_whose_structure_does_not_confirm_falls_back_to_the_site(drawn, pairs):
-    fog = replace(drawn[0], visible=noise(9)).evidence("fog")
+    fog = replace(drawn[0], visible=noise(9)).evidence("fog").without_masks()
     site, aligned = align_pairs([*pairs, fog], SECTION)
     assert set(aligned["fog"].flags) == {"low_confidence", "site_fallback"}
     assert aligned["fog"].transform == site.transform
@@ -90,6 +90,15 @@ def test_a_pair_whose_structure_does_not_confirm_falls_back_to_the_site(drawn, p
     assert aligned["fog"].residual is None
     assert aligned["p0"].flags == ()
     assert corner_error(site.transform, RIG) < 1
+
+
+def test_a_doubtful_pair_that_agrees_with_its_rig_is_as_sure_as_the_rig(drawn, pairs):
+    """Its masks alone say where it lies: that is too little alone, and enough where others say the same."""
+    fog = replace(drawn[0], visible=noise(9)).evidence("fog")
+    assert align_pair(fog, SECTION).confidence < 0.5
+    site, aligned = align_pairs([*pairs, fog], SECTION.model_copy(update={"tolerance": 20.0}))
+    assert aligned["fog"].transform == site.transform
+    assert aligned["fog"].confidence == site.confidence > 0.5
 
 
 @pytest.mark.parametrize("level", [0, 255])

@@ -35,7 +35,7 @@ def test_where_the_infrared_frame_is_the_larger_the_roles_are_swapped():
 
 
 def rounded(boxes: tuple) -> list[tuple[int, int, int, int]]:
-    return [tuple(round(value) for value in box) for box in boxes]  # type: ignore[misc]
+    return [tuple(round(value) for value in box) for box in boxes]
 
 
 def test_masks_that_measure_nothing_are_no_answer():
