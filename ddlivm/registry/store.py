@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 DEFAULT = "sqlite:///mlflow.db"
+JOINED = "MLFLOW_RUN_ID"
+"""Names a run that others opened, and end: what is logged belongs to it."""
+PARENT = "mlflow.parentRunId"
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",  # an inspection of a plant is nobody else's business
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ddlivm.parameters import load_parameters
 from ddlivm.registry.run_files import FOLDERS, SITES, Metric, PipelineRun, StageRun, read_run
-from ddlivm.registry.store import experiment_id, mlflow_client, shown_uri
+from ddlivm.registry.store import JOINED, PARENT, experiment_id, mlflow_client, shown_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 CONTENT, STAGE, MEMBER, COMPLETE = "ddlivm.content", "ddlivm.stage", "ddlivm.member", "ddlivm.complete"
-PARENT, TITLE = "mlflow.parentRunId", "mlflow.runName"
-JOINED = "MLFLOW_RUN_ID"
+TITLE = "mlflow.runName"
 METRICS_AT_ONCE, PARAMETERS_AT_ONCE = 1000, 100
 """What MLflow takes in one call."""
 Entry = TypeVar("Entry")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import tempfile
 import warnings
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from ddlivm.registry.evidence import Evidence
 from ddlivm.registry.gate import Verdict
 from ddlivm.registry.ledger import CHALLENGER, change_champion, ensure_model
 from ddlivm.registry.promotion import EVIDENCE, judge_against
-from ddlivm.registry.store import experiment_id
+from ddlivm.registry.store import JOINED, PARENT, experiment_id
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -121,11 +122,17 @@ def _create(client: "MlflowClient", name: str, candidate: Candidate) -> "ModelVe
     from ddlivm.registry.signature import signature
 
     card = candidate.model.card
-    title = f"registration {card.content_hash[:12]}"
+    joined = os.environ.get(JOINED)
+    # A version has a run of its own: MLflow by itself would write all versions into the joined run, and end it.
+    own = client.create_run(
+        experiment_id(client, name),
+        run_name=f"registration {card.content_hash[:12]}",
+        tags={PARENT: joined} if joined else None,
+    )
     with (
         warnings.catch_warnings(),
         tempfile.TemporaryDirectory() as folder,
-        mlflow.start_run(experiment_id=experiment_id(client, name), run_name=title) as run,
+        mlflow.start_run(own.info.run_id) as run,
     ):
         warnings.simplefilter("ignore", UserWarning)  # advice to give an example; the signature is given instead
         logged = mlflow.pyfunc.log_model(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ddlivm.registry.ledger import CHAMPION, PREVIOUS, Ledger, aliased, read_ledger, run_of
 from ddlivm.registry.promotion import promote_version
-from ddlivm.registry.store import mlflow_client, tracking_uri
+from ddlivm.registry.store import mlflow_client
 from tests.registry.parts import GATE
 
 PROCESSES = multiprocessing.get_context("forkserver")
@@ -15,9 +15,9 @@ PROCESSES.set_forkserver_preload(["tests.registry.forked"])
 
 def promote_together(name: str, wanted: list[tuple[str, str | None]]) -> list[str]:
     """Promote each version in a process of its own, all at once; return each one's error, empty for none."""
-    uri, barrier, answers = tracking_uri(), PROCESSES.Barrier(len(wanted)), PROCESSES.Queue()
+    environment, barrier, answers = dict(os.environ), PROCESSES.Barrier(len(wanted)), PROCESSES.Queue()
     started = [
-        PROCESSES.Process(target=_promote, args=(uri, name, barrier, answers, index, *one))
+        PROCESSES.Process(target=_promote, args=(environment, name, barrier, answers, index, *one))
         for index, one in enumerate(wanted)
     ]
     for process in started:
@@ -47,8 +47,10 @@ def check_ledger(name: str, changes: int) -> Ledger:
     return ledger
 
 
-def _promote(uri: str, name: str, barrier, answers, index: int, version: str, why: str | None) -> None:
-    os.environ["MLFLOW_TRACKING_URI"] = uri  # the fork server's environment is that of the first test
+def _promote(
+    environment: dict[str, str], name: str, barrier, answers, index: int, version: str, why: str | None
+) -> None:
+    os.environ.update(environment)  # the fork server's environment is that of the first test
     barrier.wait()
     try:
         with mlflow_client() as client:

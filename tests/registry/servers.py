@@ -69,8 +69,9 @@ class TrackingServer:
         command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", self._database]
         command += ["--default-artifact-root", f"s3://{self._bucket}/artifacts", "--no-serve-artifacts"]
         command += ["--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"]
+        environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # seven processes that none needs
         self._process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None:

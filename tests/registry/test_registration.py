@@ -6,6 +6,7 @@ import pytest
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, sha256
 from ddlivm.registry.command import local_model
+from ddlivm.registry.ledger import run_of
 from ddlivm.registry.store import mlflow_client, shown_uri
 from tests.registry.parts import GATE, make_parts
 
@@ -73,6 +74,21 @@ def test_a_promoted_model_that_is_judged_by_higher_floors_stays_and_is_reported(
     content = registered(tmp_path / "b" / "registration")
     assert content["aliases"] == ["challenger", "champion"]
     assert content["verdict"]["decision"] == "REJECT"  # type: ignore[index]
+
+
+def test_a_version_has_a_run_of_its_own_within_the_one_that_is_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with mlflow_client() as client:
+        given = client.create_run(client.create_experiment("somebody's"), run_name="nightly").info.run_id
+    for number in (1, 2):
+        monkeypatch.setenv("MLFLOW_RUN_ID", given)
+        make_parts(tmp_path / f"parts{number}", weight=number).register(tmp_path / str(number) / "registration")
+    with mlflow_client() as client:
+        runs = [client.get_run(run_of(client, "plants", number)) for number in ("1", "2")]
+        assert len({given, *(run.info.run_id for run in runs)}) == 3
+        assert {run.data.tags["mlflow.parentRunId"] for run in runs} == {given}
+        assert {run.info.status for run in runs} == {"FINISHED"}
+        assert client.get_run(given).info.status == "RUNNING"
+        assert client.list_artifacts(given) == []
 
 
 def test_the_fold_that_ships_must_be_among_the_figures(tmp_path: Path):
