@@ -1,6 +1,5 @@
 """Which data a run names, and where a cluster finds it."""
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -13,12 +12,12 @@ from typing import Any
 import yaml
 
 from ddlivm.data.revision import fetch
+from ddlivm.data.shards import INDEX, pack
 from ddlivm.errors import InputError
 from ddlivm.files import sha256
 
 POINTER = Path("data.dvc")
 FOLDER = Path("data")
-MANIFEST = "manifest.json"
 DVC = Path(sys.executable).parent / "dvc"
 
 
@@ -64,7 +63,8 @@ def find_revision(name: str) -> DataRevision:
 def publish(data: DataRevision, store: str) -> str:
     """Put the data where a cluster's stages find it, unless it is there, and return its address.
 
-    A manifest of all files goes last: a folder without one is an upload that was cut off, and is filled again.
+    It goes up packed, its index last: a folder without one is an upload that was cut off, and is filled again. Stages
+    unpack it and check every file.
 
     Args:
         data: which.
@@ -75,10 +75,10 @@ def publish(data: DataRevision, store: str) -> str:
     """
     address = f"{store}/data/{data.md5}"
     with _reachable(store) as files:
-        if not files.exists(f"{address}/{MANIFEST}"):
-            with _folder(data) as folder:
-                files.put(f"{folder}/", f"{address}/", recursive=True)
-                files.pipe_file(f"{address}/{MANIFEST}", json.dumps(_manifest(folder), indent=1).encode())
+        if not files.exists(f"{address}/{INDEX}"):
+            with _packed(data) as folder:
+                for path in sorted(folder.iterdir(), key=lambda path: path.name == INDEX):
+                    files.put_file(str(path), f"{address}/{path.name}")
     return address
 
 
@@ -102,19 +102,15 @@ def _refuse_dirty(name: str) -> None:
 
 
 @contextmanager
-def _folder(data: DataRevision) -> Iterator[Path]:
-    """Yield a folder with the data: `data/`, or a copy that DVC fetches."""
-    if data.in_place:
-        yield FOLDER
-        return
+def _packed(data: DataRevision) -> Iterator[Path]:
+    """Yield a folder with the data packed: that of `data/`, or of a copy that DVC fetches."""
     with tempfile.TemporaryDirectory() as scratch:
-        target = Path(scratch) / FOLDER
-        fetch(".", data.revision, target)
-        yield target
-
-
-def _manifest(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+        source, packed = FOLDER, Path(scratch) / "packed"
+        if not data.in_place:
+            source = Path(scratch) / FOLDER
+            fetch(".", data.revision, source)
+        pack(source, packed)
+        yield packed
 
 
 @contextmanager

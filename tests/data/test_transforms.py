@@ -154,5 +154,6 @@ def test_the_file_is_plain_json(tmp_path: Path):
     assert read_json(tmp_path / "t")["pairs"]["site1/p1"] == {
         "confidence": 0.5,
         "flags": ["site_fallback"],
+        "residual": None,
         "transform": {"offset_x": 2, "offset_y": 3, "rotation_deg": 0.0, "scale": 1.5},
     }

@@ -1,10 +1,11 @@
-import json
+from pathlib import Path
 
 import pytest
 import yaml
+from fsspec.implementations.local import LocalFileSystem
 
+from ddlivm.data import shards
 from ddlivm.errors import InputError
-from ddlivm.files import sha256
 from pipelines.submission import data
 from tests.pipelines import miniature
 
@@ -41,26 +42,42 @@ def test_a_pointer_that_was_not_committed_is_refused(repository):
         data.find_revision("HEAD")
 
 
-def test_publishing_puts_every_file_and_a_manifest(repository, tmp_path):
+def published(address, tmp_path):
+    """Return the published files' contents by their paths."""
+    folder = tmp_path / "unpacked"
+    shards.unpack(Path(address), folder)
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_publishing_puts_every_file_packed(repository, tmp_path):
     found = data.find_revision("HEAD")
     address = data.publish(found, str(tmp_path / "store"))
-    folder = tmp_path / "store/data" / found.md5
-    assert address == str(folder)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest == {name: sha256(repository / "data" / name) for name in ("sites.yaml", "site1/pair.txt")}
-    assert {name: sha256(folder / name) for name in manifest} == manifest
+    assert address == str(tmp_path / "store/data" / found.md5)
+    assert published(address, tmp_path) == {"sites.yaml": "- id: site1\n", "site1/pair.txt": "first"}
 
 
 def test_what_was_published_whole_is_left_and_what_was_cut_off_is_filled(repository, tmp_path):
     found = data.find_revision("HEAD")
-    folder = tmp_path / "store/data" / found.md5
+    folder = Path(data.publish(found, str(tmp_path / "store")))
+    (shard,) = folder.glob("*.tar")
+    shard.write_bytes(b"half")
     data.publish(found, str(tmp_path / "store"))
-    (folder / "site1/pair.txt").unlink()
+    assert shard.read_bytes() == b"half"
+    (folder / shards.INDEX).unlink()
     data.publish(found, str(tmp_path / "store"))
-    assert not (folder / "site1/pair.txt").exists()
-    (folder / "manifest.json").unlink()
-    data.publish(found, str(tmp_path / "store"))
-    assert (folder / "site1/pair.txt").read_text() == "first"
+    assert published(folder, tmp_path)["site1/pair.txt"] == "first"
+
+
+def test_the_index_goes_up_last(repository, tmp_path, monkeypatch):
+    put, names = LocalFileSystem.put_file, []
+
+    def note(self, path, target, **options):
+        names.append(Path(target).name)
+        put(self, path, target, **options)
+
+    monkeypatch.setattr(LocalFileSystem, "put_file", note)
+    data.publish(data.find_revision("HEAD"), str(tmp_path / "store"))
+    assert names == ["shard-00000.tar", "shards.json"]
 
 
 def test_an_earlier_revision_is_fetched_by_dvc(repository, tmp_path):
@@ -71,9 +88,8 @@ def test_an_earlier_revision_is_fetched_by_dvc(repository, tmp_path):
     earlier = data.find_revision(first)
     assert not earlier.in_place
     assert earlier.md5 != data.find_revision("HEAD").md5
-    folder = tmp_path / "store/data" / earlier.md5
-    data.publish(earlier, str(tmp_path / "store"))
-    assert (folder / "site1/pair.txt").read_text() == "first"
+    address = data.publish(earlier, str(tmp_path / "store"))
+    assert published(address, tmp_path)["site1/pair.txt"] == "first"
 
 
 def test_a_store_that_refuses_is_one_line(repository):
