@@ -166,7 +166,7 @@ def corner_error(found: Transform | None, case: Case) -> float:
     return float(apart.mean() / case.unit)
 
 
-def table(title: str, results: dict[str, Scores]) -> list[dict[str, float | str]]:
+def table(title: str, results: dict[str, Scores]) -> list[dict[str, float | str | None]]:
     """Print a row a way, and return them."""
     fastest = results["structure"].seconds / len(results["structure"].errors)
     print(f"\n{title}\n")
@@ -174,7 +174,7 @@ def table(title: str, results: dict[str, Scores]) -> list[dict[str, float | str]
         f"{'way':<22}{'pairs':>6}{'median':>9}{'p95':>9}" + "".join(f"{f'<={limit} px':>9}" for limit in LIMITS), end=""
     )
     print(f"{'flagged':>9}{'silent':>8}{'ms a pair':>11}{'ratio':>8}")
-    rows: list[dict[str, float | str]] = []
+    rows: list[dict[str, float | str | None]] = []
     for way, scores in results.items():
         errors = np.array(scores.errors)
         median, high = (float(np.percentile(errors, share, method="higher")) for share in (50, 95))
@@ -186,7 +186,8 @@ def table(title: str, results: dict[str, Scores]) -> list[dict[str, float | str]
             end="",
         )
         print(f"{sum(scores.flags):>9}{silent:>8}{1000 * each:>11.1f}{each / fastest:>8.1f}", flush=True)
-        row: dict[str, float | str] = {"pairs": title, "way": way, "count": len(errors), "median": median, "p95": high}
+        finite = {key: value if np.isfinite(value) else None for key, value in (("median", median), ("p95", high))}
+        row: dict[str, float | str | None] = {"pairs": title, "way": way, "count": len(errors), **finite}
         row |= {f"within_{limit}": share for limit, share in zip(LIMITS, within, strict=True)}
         rows.append(row | {"flagged": sum(scores.flags), "silent": silent, "milliseconds": 1000 * each})
     return rows
@@ -219,7 +220,7 @@ def main() -> None:
         return
     cv2.setNumThreads(1)
     cv2.setRNGSeed(0)
-    rows: list[dict[str, float | str]] = []
+    rows: list[dict[str, float | str | None]] = []
     charts = []
     try:
         parameters = load_parameters(arguments.params).alignment
