@@ -20,7 +20,8 @@ SITE_FALLBACK = "site_fallback"
 REGISTERED = "registered"
 RIG_CHANGED = "rig_changed"
 Sizes = tuple[tuple[int, int], tuple[int, int]]
-METHODS: dict[str, Callable[[Sequence[PairEvidence], Alignment], Estimate]] = {
+Method = Callable[[Sequence[PairEvidence], Alignment, Transform | None], Estimate]
+METHODS: dict[str, Method] = {
     "structure": align_by_structure,
     "paper": align_by_masks,
 }
@@ -60,7 +61,7 @@ def align_pairs(pairs: Iterable[PairEvidence], parameters: Alignment) -> tuple[P
     for pair in pairs:
         flags, estimate = pair.faults, Estimate(_upright(pair.sizes), 0.0)
         if not flags:
-            estimate = method([pair if pair.shows_panels else pair.without_masks()], parameters)
+            estimate = method([pair if pair.shows_panels else pair.without_masks()], parameters, rigs.likely(pair))
         if not pair.shows_panels:
             flags = (*flags, NO_PANELS)
         elif not flags:
@@ -85,11 +86,10 @@ def align_pair(pair: PairEvidence, parameters: Alignment) -> PairAlignment:
     return align_pairs([pair], parameters)[1][pair.name]
 
 
-def _of_rig(
-    rig: Rig, method: Callable[[Sequence[PairEvidence], Alignment], Estimate], parameters: Alignment
-) -> PairAlignment:
+def _of_rig(rig: Rig, method: Method, parameters: Alignment) -> PairAlignment:
     """Add up the evidence of a rig's pairs."""
-    shared = rig.latest[0] if rig.count == 1 else method(rig.evidence, parameters)
+    likely = rig.transform if rig.is_known(parameters.minimum_confidence) else None
+    shared = rig.latest[0] if rig.count == 1 else method(rig.evidence, parameters, likely)
     flags = [REGISTERED] if _is_registered(shared.transform, rig.sizes) else []
     if shared.confidence < parameters.minimum_confidence:
         flags.append(LOW_CONFIDENCE)

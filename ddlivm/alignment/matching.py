@@ -7,7 +7,7 @@ import numpy as np
 from ddlivm.alignment.confidence import confidence
 from ddlivm.alignment.correlation import Spectrum, peaks
 from ddlivm.alignment.evidence import PairEvidence
-from ddlivm.alignment.match import Estimate, Match
+from ddlivm.alignment.match import Estimate, Match, corner_distance
 from ddlivm.alignment.refinement import Level, refine, visible_structure
 from ddlivm.alignment.search import candidates, score_maps
 from ddlivm.alignment.structure import Field
@@ -33,7 +33,9 @@ SAME = 12.0
 """Places that end within so many raw infrared pixels of a 640-pixel-wide image are one."""
 
 
-def align_by_structure(pairs: Sequence[PairEvidence], parameters: Alignment) -> Estimate:
+def align_by_structure(
+    pairs: Sequence[PairEvidence], parameters: Alignment, likely: Transform | None = None
+) -> Estimate:
     """Find the one transform of pairs that share a rig.
 
     Rows of panels give the scale even in small pictures, wherever they are slid along themselves. The modules of a row
@@ -41,12 +43,25 @@ def align_by_structure(pairs: Sequence[PairEvidence], parameters: Alignment) -> 
 
     Args:
         pairs: at least one, of equal image sizes.
-        parameters: not needed: structure has no settings.
+        parameters: what is sure, and what agrees.
+        likely: a known rig's transform. Other scales than its own are searched only where that gives a doubtful match
+            that does not agree with it either.
     """
-    found = candidates(_mean([score_maps(pair) for pair in pairs]), pairs[0], CANDIDATES)
     seen = [visible_structure(pair, FINAL_WIDTH) for pair in pairs]
+    if likely is not None:
+        found = _at_scales(pairs, seen, [likely.scale])
+        near = parameters.tolerance * pairs[0].infrared_size[0] / 640
+        agrees = corner_distance(found.transform, likely, pairs[0].infrared_size) < near
+        if agrees or found.confidence >= parameters.minimum_confidence:
+            return found
+    first = candidates(_mean([score_maps(pair) for pair in pairs]), pairs[0], CANDIDATES)
+    return _at_scales(pairs, seen, _scales(pairs, first))
+
+
+def _at_scales(pairs: Sequence[PairEvidence], seen: Sequence[Field], scales: Sequence[float]) -> Estimate:
+    """Try every offset at some scales, and climb from the best places."""
     closer: list[tuple[Match, list[Level]]] = []
-    for scale in _scales(pairs, found):
+    for scale in scales:
         levels = [Level.of(*each, scale) for each in zip(pairs, seen, strict=True)]
         closer += [(refine(levels, guess, steps=3), levels) for guess in _places(pairs[0], levels, scale)]
     best, levels = max(closer, key=lambda each: each[0].score)

@@ -17,7 +17,7 @@ WIDTH = 320
 """The visible mask is so wide in the template match."""
 
 
-def align_by_masks(pairs: Sequence[PairEvidence], parameters: Alignment) -> Estimate:
+def align_by_masks(pairs: Sequence[PairEvidence], parameters: Alignment, likely: Transform | None = None) -> Estimate:
     """Align each pair by its panels alone, and take the median of what they say (Section 6).
 
     A row that leaves the frame on both sides looks the same wherever it is slid along itself: the confidence, the
@@ -26,6 +26,7 @@ def align_by_masks(pairs: Sequence[PairEvidence], parameters: Alignment) -> Esti
     Args:
         pairs: at least one, of equal image sizes.
         parameters: erosion, outliers, widths.
+        likely: not needed: widths give the scale.
     """
     found = [_align(pair, parameters) for pair in pairs]
     measured = [each for each in found if each.confidence > 0] or found

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import cv2
@@ -73,17 +74,27 @@ class Level:
         energy = max(float(np.square(template).sum()), 1e-9)
         return cls(template, seen, steepest, curvature, energy, from_infrared, from_visible)
 
+    @cached_property
+    def least(self) -> float:
+        """The least energy that what lies under the template counts for: frames that hardly overlap correlate less."""
+        return 0.3 * float(np.square(self.seen).mean()) * self.template.size + 1e-9
+
+    @cached_property
+    def ends(self) -> tuple[Matrix, Matrix]:
+        """(3, 3) each, as OpenCV counts pixels: raw visible pixels to `seen`'s, the template's to raw infrared ones."""
+        return np.linalg.inv(HALF) @ self.from_visible, np.linalg.inv(self.from_infrared) @ HALF
+
     def compare(self, transform: Transform) -> tuple[float, Matrix]:
         """Return the correlation coefficient at a transform, and the right side of its normal equations (4)."""
         whole = np.vstack([transform.matrix, [0, 0, 1]])
-        matrix = np.linalg.inv(HALF) @ self.from_visible @ whole @ np.linalg.inv(self.from_infrared) @ HALF
+        into, out_of = self.ends
+        matrix = into @ whole @ out_of
         height, width = self.template.shape[:2]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         brought = np.asarray(cv2.warpAffine(self.seen, matrix[:2], (width, height), flags=flags), np.float32).ravel()
         own = self.template.ravel()
         shared, energy = float(own @ brought), float(brought @ brought)
-        least = 0.3 * float(np.square(self.seen).mean()) * own.size + 1e-9
-        score = shared / np.sqrt(max(energy, least) * self.energy)
+        score = shared / np.sqrt(max(energy, self.least) * self.energy)
         # What both do not share flattens the curvature's guess of the distance; the gain makes up for it.
         gain = self.energy / max(shared, 0.1 * self.energy)
         return score, np.asarray(self.steepest @ (np.float32(gain) * brought - own), np.float64)

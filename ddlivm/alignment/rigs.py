@@ -12,6 +12,9 @@ from ddlivm.parameters.alignment import Alignment
 APART = 20.0
 """Sure transforms that put a corner so many raw infrared pixels apart, of a 640-pixel-wide image, are of two rigs."""
 
+KNOWN = 3
+"""A rig of so many sure pairs is known: two may be wrong alike."""
+
 REMEMBERED = 31
 """A rig is known by the median of so many of its latest transforms."""
 
@@ -39,6 +42,10 @@ class Rig:
         """The median of the latest transforms."""
         return Transform(*map(float, np.median([astuple(each.transform) for each in self.latest], axis=0)))
 
+    def is_known(self, minimum_confidence: float) -> bool:
+        """Return whether enough pairs are sure of it."""
+        return sum(each.confidence >= minimum_confidence for each in self.latest) >= KNOWN
+
     def holds(self, pair: PairEvidence, transform: Transform) -> bool:
         """Return whether a sure transform is this rig's."""
         apart = APART * self.sizes[0][0] / 640
@@ -62,6 +69,7 @@ class Rigs:
         """Begin a flight."""
         self.parameters = parameters
         self.found: list[Rig] = []
+        self.latest: Rig | None = None
         self.doubtful: dict[tuple[tuple[int, int], tuple[int, int]], Rig] = {}
 
     def add(self, pair: PairEvidence, own: Estimate) -> None:
@@ -70,19 +78,25 @@ class Rigs:
         if own.confidence < self.parameters.minimum_confidence:
             self.doubtful.setdefault(pair.sizes, Rig(pair.sizes)).add(pair, own, most)
             return
-        for rig in self.found:
-            if rig.holds(pair, own.transform):
-                rig.add(pair, own, most)
-                return
-        self.found.append(Rig(pair.sizes))
-        self.found[-1].add(pair, own, most)
+        rig = next((rig for rig in self.found if rig.holds(pair, own.transform)), None)
+        if rig is None:
+            rig = Rig(pair.sizes)
+            self.found.append(rig)
+        rig.add(pair, own, most)
+        self.latest = rig
+
+    def likely(self, pair: PairEvidence) -> Transform | None:
+        """Return the transform of the rig that the last sure pair was of, once it is known and if the sizes are its."""
+        rig = self.latest
+        known = rig is not None and rig.sizes == pair.sizes and rig.is_known(self.parameters.minimum_confidence)
+        return rig.transform if rig and known else None
 
     def settled(self) -> list[Rig]:
         """Return the rigs, most pairs first.
 
-        A rig of fewer than three pairs, when another has more, is a pair's mistake. Where no pair is sure, those of
+        A rig of fewer than `KNOWN` pairs, when another has more, is a pair's mistake. Where no pair is sure, those of
         one size are believed to share a rig.
         """
         most = max((rig.count for rig in self.found), default=0)
-        real = [rig for rig in self.found if rig.count >= min(most, 3)]
+        real = [rig for rig in self.found if rig.count >= min(most, KNOWN)]
         return sorted(real or self.doubtful.values(), key=lambda rig: -rig.count)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ddlivm.alignment import align_pair, align_pairs
+from ddlivm.alignment.search import score_maps
 from ddlivm.data import Transform
 from ddlivm.errors import InputError
 from tests.alignment.scene import INFRARED, SECTION, VISIBLE, corner_error, draw
@@ -174,3 +175,21 @@ def test_the_papers_method_finds_the_scale_and_knows_no_rotation(pairs):
     site, _ = align_pairs(pairs, SECTION.model_copy(update={"method": "paper"}))
     assert site.transform.scale == pytest.approx(RIG.scale, rel=0.04)
     assert site.transform.rotation_deg == 0
+
+
+def test_a_known_rig_spares_the_search_over_scales_and_another_one_is_still_found(monkeypatch):
+    searched = []
+
+    def search(pair):
+        searched.append(pair.name)
+        return score_maps(pair)
+
+    monkeypatch.setattr("ddlivm.alignment.matching.score_maps", search)
+    flight = [draw(RIG, seed).evidence(f"first{seed}") for seed in range(5)]
+    flight += [draw(OTHER, seed).evidence(f"second{seed}") for seed in range(3)]
+    site, aligned = align_pairs(flight, SECTION)
+    assert searched[:4] == ["first0", "first1", "first2", "second0"]
+    assert corner_error(site.transform, RIG) < 1
+    for seed in range(3):
+        assert corner_error(aligned[f"second{seed}"].transform, OTHER) < 1
+        assert "rig_changed" in aligned[f"second{seed}"].flags
