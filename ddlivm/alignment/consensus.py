@@ -61,7 +61,9 @@ def align_pairs(pairs: Iterable[PairEvidence], parameters: Alignment) -> tuple[P
     for pair in pairs:
         flags, estimate = pair.faults, Estimate(_upright(pair.sizes), 0.0)
         if not flags:
-            estimate = method([pair if pair.shows_panels else pair.without_masks()], parameters, rigs.likely(pair))
+            estimate = method(
+                [pair if pair.shows_panels else pair.without_masks()], parameters, rigs.likely(pair) or _by_lenses(pair)
+            )
         if not pair.shows_panels:
             flags = (*flags, NO_PANELS)
         elif not flags:
@@ -137,6 +139,15 @@ def _each(
             flags += [LOW_CONFIDENCE, SITE_FALLBACK] if len(owns) > 1 else [LOW_CONFIDENCE]
         aligned[name] = PairAlignment(transform, round(likely, 4), tuple(flags), residual)
     return aligned
+
+
+def _by_lenses(pair: PairEvidence) -> Transform | None:
+    """Return where parallel cameras' pictures lie, by their lenses; None where these are not known."""
+    if pair.width_share is None:
+        return None
+    (width, height), visible = pair.sizes
+    scale = pair.width_share * visible[0] / width
+    return Transform(scale, (visible[0] - scale * width) / 2, (visible[1] - scale * height) / 2)
 
 
 def _upright(sizes: Sizes) -> Transform:

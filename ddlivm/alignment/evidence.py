@@ -35,6 +35,7 @@ class PairEvidence:
         visible: (h', w') float32, the visible image's grey levels at a small size.
         infrared_mask: panel probability over the whole infrared image, any small size, in [0, 1]; None if unknown.
         visible_mask: panel probability over the whole visible image, any small size, in [0, 1]; None if unknown.
+        width_share: share of the visible picture's width that the infrared one shows, by the lenses; None if unknown.
     """
 
     name: str
@@ -44,6 +45,7 @@ class PairEvidence:
     visible: Field
     infrared_mask: Field | None
     visible_mask: Field | None
+    width_share: float | None = None
 
     @property
     def sizes(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -75,6 +77,7 @@ def gather(
     visible: npt.NDArray[np.uint8],
     infrared_mask: Field | None = None,
     visible_mask: Field | None = None,
+    width_share: float | None = None,
 ) -> PairEvidence:
     """Make a pair's evidence.
 
@@ -84,6 +87,7 @@ def gather(
         visible: raw (H, W, 3) uint8 RGB.
         infrared_mask: panel probability over the whole infrared image, at any size.
         visible_mask: panel probability over the whole visible image, at any size.
+        width_share: share of the visible picture's width that the infrared one shows, if the lenses are known.
     """
     known = np.isfinite(infrared)
     if not known.all():
@@ -98,6 +102,7 @@ def gather(
         grey,
         infrared_mask,
         visible_mask,
+        width_share,
     )
 
 

@@ -54,4 +54,4 @@ def evidence_of(pairs: Iterable[Pair], segmenter: Segmenter) -> Iterable[PairEvi
     for pair in pairs:
         infrared, visible = pair.read_infrared().values, pair.read_visible()
         infrared_mask, visible_mask = segmenter.small_probabilities([infrared, visible])
-        yield gather(pair.name, infrared, visible, infrared_mask, visible_mask)
+        yield gather(pair.name, infrared, visible, infrared_mask, visible_mask, pair.width_share)

@@ -4,6 +4,7 @@ from ddlivm.data.aligned_pair import VISIBLE_RATIO, AlignedPair, WorkingFrame, v
 from ddlivm.data.dataset import DataSet, Labels, Pair, Site
 from ddlivm.data.detections import Detections
 from ddlivm.data.folds import ALL, Fold, resolve_fold
+from ddlivm.data.lenses import width_share
 from ddlivm.data.outlines import Outline, box_outlines, move
 from ddlivm.data.readers import Infrared, TemperatureScale, read_infrared, read_panel_mask, read_visible
 from ddlivm.data.taxonomy import SHAPES, DefectType, Taxonomy, load_taxonomy
@@ -38,4 +39,5 @@ __all__ = [
     "read_visible",
     "resolve_fold",
     "visible_size",
+    "width_share",
 ]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ddlivm.data.detections import Detections
 from ddlivm.data.folds import Fold, resolve_fold
+from ddlivm.data.lenses import width_share
 from ddlivm.data.outlines import Outline, box_outlines, outline, segmentation_outline
 from ddlivm.data.readers import Infrared, TemperatureScale, read_infrared, read_visible
 from ddlivm.data.taxonomy import load_taxonomy
@@ -52,6 +53,11 @@ class Pair:
     def read_visible(self) -> npt.NDArray[np.uint8]:
         """Read the raw visible image, (H, W, 3) uint8 RGB."""
         return read_visible(self.visible_path)
+
+    @property
+    def width_share(self) -> float | None:
+        """The share of the visible picture's width that the infrared one shows, by the lenses; None if unknown."""
+        return width_share(self.infrared_path, self.visible_path)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ddlivm.alignment import PairEvidence, align_pair, align_pairs, gather
 from ddlivm.alignment.consensus import LOW_CONFIDENCE
 from ddlivm.alignment.structure import Field
-from ddlivm.data import Pair, PairAlignment, read_infrared, read_visible
+from ddlivm.data import Pair, PairAlignment, read_infrared, read_visible, width_share
 from ddlivm.errors import InputError
 from ddlivm.evaluation.pictures import Image
 from ddlivm.inspection.folder import Rejected
@@ -60,7 +60,8 @@ def align_files(infrared_path: Path, visible_path: Path, segment: Segment) -> tu
     masks = segment(infrared, visible)
     settings = load_settings().alignment
     try:
-        alignment = align_pair(gather(infrared_path.stem, infrared, visible, *masks), settings)
+        share = width_share(infrared_path, visible_path)
+        alignment = align_pair(gather(infrared_path.stem, infrared, visible, *masks, share), settings)
     except InputError as error:
         raise InputError(f"{infrared_path}, {visible_path}: {error}") from error
     more = [STRUCTURE_ALONE] if masks[0] is None else []
@@ -105,7 +106,7 @@ def align_folder(
                 continue
             masks = segment(infrared, visible)
             bare = masks[0] is None
-            one = gather(pair.name, infrared, visible, *masks)
+            one = gather(pair.name, infrared, visible, *masks, pair.width_share)
             sizes[pair.name] = one.sizes
             yield one
 

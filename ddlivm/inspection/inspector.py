@@ -19,6 +19,7 @@ from ddlivm.inspection.place import read_place
 from ddlivm.inspection.settings import load_settings
 
 if TYPE_CHECKING:
+    from ddlivm.alignment import PairEvidence
     from ddlivm.augmentation.source_defects import SourceDefects
     from ddlivm.segmentation import Segmenter
     from ddlivm.selection.examination import HeadBank
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 Image = TypeVar("Image", npt.NDArray[np.float32], npt.NDArray[np.uint8])
 NONE_LEFT = "no pair could be used; see the reasons above"
 DEFAULT, SELECT = "default", "select"
-Images = tuple[str, npt.NDArray[np.float32], npt.NDArray[np.uint8]]
-"""A pair's name, its raw infrared image (H, W), °C or grey levels, and its raw visible image (H, W, 3) RGB."""
+Images = tuple[Pair, npt.NDArray[np.float32], npt.NDArray[np.uint8]]
+"""A pair, its raw infrared image (H, W), °C or grey levels, and its raw visible image (H, W, 3) RGB."""
 Aligner = Callable[[Iterable[Images]], tuple[PairAlignment, Mapping[str, PairAlignment]]]
 Sink = Callable[[InspectedPair, AlignedPair], None]
 
@@ -159,7 +160,7 @@ def _readable(pairs: Sequence[Pair], leave_out: Callable[[Rejected], None]) -> I
         infrared = _read(pair, pair.infrared_path, lambda pair: pair.read_infrared().values, leave_out)
         visible = _read(pair, pair.visible_path, lambda pair: pair.read_visible(), leave_out)
         if infrared is not None and visible is not None:
-            yield pair.name, infrared, visible
+            yield pair, infrared, visible
         _progress("panels", number, len(pairs))
 
 
@@ -177,11 +178,12 @@ def _by_panels(segmenter: "Segmenter") -> Aligner:
 
     settings = load_settings().alignment
 
+    def evidence_of(pair: Pair, infrared: npt.NDArray[np.float32], visible: npt.NDArray[np.uint8]) -> "PairEvidence":
+        infrared_mask, visible_mask = segmenter.small_probabilities([infrared, visible])
+        return gather(pair.name, infrared, visible, infrared_mask, visible_mask, pair.width_share)
+
     def align(pairs: Iterable[Images]) -> tuple[PairAlignment, Mapping[str, PairAlignment]]:
-        evidence = (
-            gather(name, infrared, visible, *segmenter.small_probabilities([infrared, visible]))
-            for name, infrared, visible in pairs
-        )
+        evidence = (evidence_of(*images) for images in pairs)
         first = next(evidence, None)
         if first is None:
             raise InputError(NONE_LEFT)

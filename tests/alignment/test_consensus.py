@@ -177,14 +177,20 @@ def test_the_papers_method_finds_the_scale_and_knows_no_rotation(pairs):
     assert site.transform.rotation_deg == 0
 
 
-def test_a_known_rig_spares_the_search_over_scales_and_another_one_is_still_found(monkeypatch):
-    searched = []
+@pytest.fixture
+def searched(monkeypatch):
+    """The names of pairs for which all scales were searched."""
+    names: list[str] = []
 
     def search(pair):
-        searched.append(pair.name)
+        names.append(pair.name)
         return score_maps(pair)
 
     monkeypatch.setattr("ddlivm.alignment.matching.score_maps", search)
+    return names
+
+
+def test_a_known_rig_spares_the_search_over_scales_and_another_one_is_still_found(searched):
     flight = [draw(RIG, seed).evidence(f"first{seed}") for seed in range(5)]
     flight += [draw(OTHER, seed).evidence(f"second{seed}") for seed in range(3)]
     site, aligned = align_pairs(flight, SECTION)
@@ -193,3 +199,12 @@ def test_a_known_rig_spares_the_search_over_scales_and_another_one_is_still_foun
     for seed in range(3):
         assert corner_error(aligned[f"second{seed}"].transform, OTHER) < 1
         assert "rig_changed" in aligned[f"second{seed}"].flags
+
+
+def test_known_lenses_spare_the_search_and_wrong_ones_mislead_nobody(pairs, searched):
+    right = replace(pairs[0], width_share=RIG.scale * INFRARED[0] / VISIBLE[0])
+    assert corner_error(align_pair(right, SECTION).transform, RIG) < 1
+    assert searched == []
+    wrong = replace(pairs[0], width_share=0.5)
+    assert corner_error(align_pair(wrong, SECTION).transform, RIG) < 1
+    assert searched == ["p0"]

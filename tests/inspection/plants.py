@@ -53,10 +53,10 @@ def _position() -> Image.Exif:
 
 def known_transform(images: Iterable[Images]) -> tuple[PairAlignment, Mapping[str, PairAlignment]]:
     pairs: dict[str, PairAlignment] = {}
-    for name, infrared, visible in images:
+    for pair, infrared, visible in images:
         assert infrared.shape == SIZE[::-1]
         assert visible.shape == (*VISIBLE_SIZE[::-1], 3)
-        pairs[name] = PairAlignment(TRANSFORM, 0.8, ("site_fallback",) if len(pairs) == 0 else ())
+        pairs[pair.name] = PairAlignment(TRANSFORM, 0.8, ("site_fallback",) if len(pairs) == 0 else ())
     return PairAlignment(TRANSFORM, 0.9), pairs
 
 
