@@ -96,8 +96,8 @@ def judge(name: str, folder: Path, dataset: DataSet) -> Judged:
     found = {head: load_detections(folder, site, head) for head in heads}
     images = sorted(labels.image_id for labels in site.labels.values())
     above = {head: found[head].above(SCORE) for head in heads}
-    predicted = np.array([_per_image(above[head].images, images) for head in heads]).T
-    right = np.array([_per_image(above[head].images[correct(above[head], truth)], images) for head in heads]).T
+    predicted = np.array([per_image(above[head].images, images) for head in heads]).T
+    right = np.array([per_image(above[head].images[correct(above[head], truth)], images) for head in heads]).T
     return Judged(
         name=name,
         right=right,
@@ -136,7 +136,8 @@ def choices(selection: SelectionScores, above: dict[str, Boxes], images: Sequenc
     }
 
 
-def _per_image(found: npt.NDArray[np.int64], images: Sequence[int]) -> Floats:
+def per_image(found: npt.NDArray[np.int64], images: Sequence[int]) -> Floats:
+    """Return (images,) how often each of some sorted image ids is among others."""
     return np.bincount(np.searchsorted(images, found), minlength=len(images)).astype(float)
 
 
