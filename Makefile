@@ -33,8 +33,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 demo: setup ## Simulate plants, run the whole pipeline on them, and report (JOBS=1: one fold after the other)
 	$(BIN)/python -m pipelines.demo --jobs $(JOBS)
 
+# Most of the time tests wait for a process of theirs; files share a process, as fixtures do.
 test: setup ## Run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile
 
 lint: setup ## Check style and format
 	$(BIN)/ruff check .
