@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import shapely
@@ -8,8 +6,8 @@ from ddlivm.data import Transform, load_taxonomy
 from ddlivm.simulation.camera import INFRARED_SIZE, infrared_view, rig_transform, visible_view
 from ddlivm.simulation.defects import make_defect
 from ddlivm.simulation.pair import SimulatedPair, panels, simulate_pair
-from ddlivm.simulation.plants import PLANTS
-from ddlivm.simulation.scene import Scene, lay_out
+from ddlivm.simulation.plants import PLANTS, Plant
+from ddlivm.simulation.scene import lay_out
 
 SITE1 = PLANTS[0]
 
@@ -67,12 +65,19 @@ def test_panels_are_where_the_modules_are(pair: SimulatedPair) -> None:
     assert overlap > 0.97
 
 
-def test_a_row_that_runs_far_out_of_the_frame_is_a_strip_across_it() -> None:
-    view = infrared_view(0.03, 2.0, (0.0, 0.0), -0.03)
-    scene = Scene((-90.0, -2.0, 60.0, 2.0), ((-90.0, -1.0, 60.0, 1.0),), ())
-    (outline,) = panels(scene, view)
-    assert shapely.Polygon(outline).area == pytest.approx(640 * 2 / 0.03, rel=0.03)
-    assert panels(replace(scene, tables=((-90.0, 30.0, 60.0, 32.0),)), view) == ()
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.id)
+def test_outlines_cover_what_the_tables_cover(plant: Plant) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        heading = plant.heading + float(rng.normal(0, 1.5))
+        infrared = infrared_view(plant.resolution * float(rng.normal(1, 0.015)), heading, (0.0, 0.0), 0.0)
+        view = visible_view(infrared, rig_transform(plant.rig, np.zeros(2)), plant.rig.distortion[1])
+        scene = lay_out(plant.table, view.footprint(), rng)
+        tables = shapely.union_all([shapely.box(*table) for table in scene.tables])
+        seen = rng.uniform((0, 0), view.size, (200, 2))
+        ground = (seen - view.matrix[:, 2]) @ np.linalg.inv(view.matrix[:, :2]).T  # right to a few pixels
+        inside = shapely.contains_xy(shapely.union_all([shapely.Polygon(one) for one in panels(scene, view)]), seen)
+        assert (inside == shapely.contains_xy(tables, ground)).mean() > 0.9
 
 
 @pytest.mark.parametrize("kind", load_taxonomy().names)
