@@ -30,7 +30,7 @@ from ddlivm.segmentation import load_segmenter
 
 TOGETHER = 6
 WRONG = 20
-COUNTS = (100, 400)
+COUNTS = (100, 1000)
 Row = dict[str, float | str]
 
 
