@@ -120,7 +120,7 @@ def main() -> None:
     parameters = settings.head_selection.model_copy(update={"score": "paper", "maximum_pairs": None, "threads": 1})
     dataset = DataSet.load(arguments.data)
     fold = dataset.fold(arguments.fold, tuple(settings.gate.sites))
-    folders = sorted((arguments.build / "series").iterdir())
+    folders = sorted(path for path in (arguments.build / "series").iterdir() if path.is_dir())
     source_defects = SourceDefects.load([folder for folder in folders if site_of(folder) in fold.sources])
     alignments = SiteAlignments.load(arguments.build / "transforms" / arguments.fold / "transforms.json")
     detector = filled_up(
