@@ -1,6 +1,6 @@
 """What HSTD brings where a plant is hotter and brighter than all that were learnt from (4.3.3).
 
-    OMP_NUM_THREADS=1 python -m benchmarks.ablation --work DIR
+    OMP_NUM_THREADS=1 python -m benchmarks.ablation
 
 Needs the data, the series and the transforms of a finished demo (`make demo`). For each target, the sources are the
 simulated sites of a lower irradiance and a lower module temperature. Each way of augmentation trains the encoders and
@@ -127,7 +127,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--build", type=Path, default=Path("build"))
-    parser.add_argument("--work", type=Path, required=True, help="what is trained; goes on where it was stopped")
+    parser.add_argument("--work", type=Path, default=Path("build/ablation"), help="what is trained; goes on from there")
     parser.add_argument("--targets", nargs="+", default=TARGETS)
     parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     parser.add_argument("--epochs", nargs=2, type=int, default=(4, 2), help="of the encoders and of the bank")
