@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ddlivm.alignment.evidence import PairEvidence
-from ddlivm.alignment.match import Estimate, corner_distance
+from ddlivm.alignment.match import Estimate, corner_distance, in_raw_pixels
 from ddlivm.alignment.matching import align_by_structure
 from ddlivm.alignment.paper import align_by_masks
 from ddlivm.alignment.rigs import APART, Rig, Rigs
@@ -108,15 +108,15 @@ def _each(
     """
     aligned, current = {}, sites[0]
     for name, own in owns.items():
-        width = own.sizes[0]
+        size = own.sizes[0]
         apart = [
-            corner_distance(site.transform, own.estimate.transform, width) if sizes == own.sizes else np.inf
+            corner_distance(site.transform, own.estimate.transform, size) if sizes == own.sizes else np.inf
             for sizes, site in sites
         ]
         nearest = int(np.argmin(apart))
         sure = own.estimate.confidence >= parameters.minimum_confidence
         near = APART if sure else parameters.tolerance
-        agrees = own.estimate.confidence > 0 and apart[nearest] < near * width[0] / 640
+        agrees = own.estimate.confidence > 0 and apart[nearest] < in_raw_pixels(near, size)
         if agrees:
             current = sites[nearest]
         elif current[0] != own.sizes:
@@ -133,7 +133,7 @@ def _each(
         residual = None
         if agrees and likely >= parameters.minimum_confidence:
             residual = round(apart[nearest], 2)
-            if sure and residual > parameters.tolerance * width[0] / 640:
+            if sure and residual > in_raw_pixels(parameters.tolerance, size):
                 transform = _rounded(own.estimate.transform)
         else:
             flags += [LOW_CONFIDENCE, SITE_FALLBACK] if len(owns) > 1 else [LOW_CONFIDENCE]

@@ -7,6 +7,9 @@ import numpy as np
 from ddlivm.alignment.evidence import PairEvidence
 from ddlivm.data.transforms import Transform
 
+REFERENCE_WIDTH = 640
+"""The parameters' and the constants' pixels are those of an infrared image so wide."""
+
 
 @dataclass(frozen=True)
 class Match:
@@ -18,6 +21,11 @@ class Match:
     def apart(self, other: "Match", pair: PairEvidence) -> float:
         """Return how far both put a corner of the infrared frame apart at most, raw infrared pixels."""
         return corner_distance(self.transform, other.transform, pair.infrared_size)
+
+
+def in_raw_pixels(pixels: float, infrared_size: tuple[int, int]) -> float:
+    """Return what pixels of a `REFERENCE_WIDTH` wide image are in raw pixels of an image of another size."""
+    return pixels * infrared_size[0] / REFERENCE_WIDTH
 
 
 def corner_distance(transform: Transform, other: Transform, infrared_size: tuple[int, int]) -> float:

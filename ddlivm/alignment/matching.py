@@ -7,7 +7,7 @@ import numpy as np
 from ddlivm.alignment.confidence import confidence
 from ddlivm.alignment.correlation import Spectrum, peaks
 from ddlivm.alignment.evidence import PairEvidence
-from ddlivm.alignment.match import Estimate, Match, corner_distance
+from ddlivm.alignment.match import Estimate, Match, corner_distance, in_raw_pixels
 from ddlivm.alignment.refinement import Level, refine, visible_structure
 from ddlivm.alignment.search import candidates, score_maps
 from ddlivm.alignment.structure import Field
@@ -50,7 +50,7 @@ def align_by_structure(
     seen = [visible_structure(pair, FINAL_WIDTH) for pair in pairs]
     if likely is not None:
         found = _at_scales(pairs, seen, [likely.scale])
-        near = parameters.tolerance * pairs[0].infrared_size[0] / 640
+        near = in_raw_pixels(parameters.tolerance, pairs[0].infrared_size)
         agrees = corner_distance(found.transform, likely, pairs[0].infrared_size) < near
         if agrees or found.confidence >= parameters.minimum_confidence:
             return found
@@ -65,7 +65,7 @@ def _at_scales(pairs: Sequence[PairEvidence], seen: Sequence[Field], scales: Seq
         levels = [Level.of(*each, scale) for each in zip(pairs, seen, strict=True)]
         closer += [(refine(levels, guess, steps=3), levels) for guess in _places(pairs[0], levels, scale)]
     best, levels = max(closer, key=lambda each: each[0].score)
-    same = SAME * pairs[0].infrared_size[0] / 640
+    same = in_raw_pixels(SAME, pairs[0].infrared_size)
     others = [match.score for match, _ in closer if match.apart(best, pairs[0]) > same]
     # A mask's border is good to a pixel or two of its own: it helps to choose, and the edges alone say where exactly.
     transform = refine([level.without_panels() for level in levels], best.transform, steps=5).transform

@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass, field
 import numpy as np
 
 from ddlivm.alignment.evidence import PairEvidence
-from ddlivm.alignment.match import Estimate, corner_distance
+from ddlivm.alignment.match import Estimate, corner_distance, in_raw_pixels
 from ddlivm.data.transforms import Transform
 from ddlivm.parameters.alignment import Alignment
 
@@ -48,7 +48,7 @@ class Rig:
 
     def holds(self, pair: PairEvidence, transform: Transform) -> bool:
         """Return whether a sure transform is this rig's."""
-        apart = APART * self.sizes[0][0] / 640
+        apart = in_raw_pixels(APART, self.sizes[0])
         return self.sizes == pair.sizes and corner_distance(self.transform, transform, self.sizes[0]) < apart
 
     def add(self, pair: PairEvidence, own: Estimate, most: int) -> None:

@@ -4,11 +4,9 @@ import cv2
 import numpy as np
 
 from ddlivm.alignment.evidence import PairEvidence
+from ddlivm.alignment.match import REFERENCE_WIDTH, in_raw_pixels
 from ddlivm.alignment.structure import Field
 from ddlivm.parameters.alignment import Alignment
-
-REFERENCE_WIDTH = 640
-"""The parameters' pixels are those of an image so wide."""
 
 
 def panel_widths(mask: Field, raw_size: tuple[int, int], parameters: Alignment) -> list[float]:
@@ -35,7 +33,7 @@ def panel_widths(mask: Field, raw_size: tuple[int, int], parameters: Alignment) 
         if area <= 0 or area < smallest:
             continue
         _, sides, _ = cv2.minAreaRect(contour)
-        width = (min(sides) + parameters.erosion) * raw_size[0] / REFERENCE_WIDTH
+        width = in_raw_pixels(min(sides) + parameters.erosion, raw_size)
         edges = _touched(contour, size)
         if not edges:
             whole.append(width)
