@@ -16,6 +16,7 @@ from pathlib import Path
 from components.images import GROUPS, VERSION, target_of
 from ddlivm.errors import InputError
 from ddlivm.files import read_yaml, replacing, sha256
+from pipelines.git import git
 from pipelines.images.locks import HEAVY, LIGHT, read_lock
 from pipelines.images.pins import Image, Images
 
@@ -92,7 +93,7 @@ class Builder:
         told = {
             "BASE_IMAGE": self.base,
             "UV": self.installer,
-            "REVISION": _git("describe", "--always", "--dirty", "--abbrev=40") or "unknown",
+            "REVISION": git("describe", "--always", "--dirty", "--abbrev=40") or "unknown",
             "DATA": str(read_yaml(Path("data.dvc"))["outs"][0]["md5"]),
             "VERSIONS": " ".join(
                 [f"ddlivm=={VERSION}", *(f"{name}=={versions[name]}" for name in SHOWN if name in versions)]
@@ -151,10 +152,6 @@ def _builder() -> Builder:
     given = parser.parse_args()
     registry = f"{given.registry.rstrip('/')}/" if given.registry else ""
     return Builder(given.docker, registry, given.base, given.installer, given.network, given.certificates)
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":

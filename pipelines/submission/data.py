@@ -15,6 +15,7 @@ from ddlivm.data.revision import fetch
 from ddlivm.data.shards import INDEX, pack
 from ddlivm.errors import InputError
 from ddlivm.files import sha256
+from pipelines.git import git
 
 POINTER = Path("data.dvc")
 FOLDER = Path("data")
@@ -46,15 +47,15 @@ def find_revision(name: str) -> DataRevision:
         InputError: there is no such revision or it names no data; or it is the current one, and what lies here is not
             what git knows.
     """
-    revision = _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    revision = git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     if not revision:
         raise InputError(f"--data-rev {name}: is no commit, branch or tag of this repository")
-    text = _git("show", f"{revision}:{POINTER}")
+    text = git("show", f"{revision}:{POINTER}")
     try:
         md5 = str(yaml.safe_load(text)["outs"][0]["md5"])
     except (yaml.YAMLError, KeyError, IndexError, TypeError) as error:
         raise InputError(f"--data-rev {name}: has no {POINTER} that names data; run: dvc add {FOLDER}") from error
-    current = revision == _git("rev-parse", "HEAD")
+    current = revision == git("rev-parse", "HEAD")
     if current:
         _refuse_dirty(name)
     return DataRevision(revision, md5, current and FOLDER.is_dir())
@@ -95,7 +96,7 @@ def publish_params(params: Path, store: str) -> str:
 
 
 def _refuse_dirty(name: str) -> None:
-    if _git("status", "--porcelain", "--", str(POINTER)):
+    if git("status", "--porcelain", "--", str(POINTER)):
         raise InputError(f"{POINTER}: differs from {name}; commit it, so that the run's data has a name")
     if FOLDER.exists() and subprocess.run([DVC, "status", "--quiet", POINTER], check=False).returncode != 0:
         raise InputError(f"{FOLDER}/: differs from {POINTER}; run: dvc add {FOLDER}, or: dvc checkout {POINTER}")
@@ -126,7 +127,3 @@ def _reachable(store: str) -> Iterator[Any]:
     except Exception as error:  # each kind of store has its own exceptions
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(f"{store}: cannot be written ({reason}); check the address and AWS_* variables") from error
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
