@@ -1,10 +1,10 @@
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
 from components.notification import send
+from tests.http_server import running
 
 FAILED = {
     "state": "FAILED",
@@ -37,13 +37,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def webhook():
-    server = Webhook()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(Webhook()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import json
 import shutil
-import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from components import train_job
 from ddlivm.errors import InputError
+from tests.http_server import running
 
 MANIFEST = {
     "apiVersion": "x",
@@ -85,13 +85,8 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def api(monkeypatch):
     monkeypatch.setattr(train_job, "PAUSE", 0.0)
-    server = Api()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running(Api()) as server:
+        yield server
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.http_server import running
 
 NOW = "2026-01-02T03:04:05Z"
 
@@ -90,12 +91,5 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def kubeflow() -> Iterator[Server]:
     """Yield a running server."""
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with running(Server()) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
