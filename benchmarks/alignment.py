@@ -203,16 +203,22 @@ def plot(title: str, results: dict[str, Scores]) -> str:
     return lines(title, series, "corner error, pixels", "share of pairs", (520, 340), (0.0, 1.0))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(description: str | None, pairs: int) -> argparse.ArgumentParser:
+    """Return a parser of what all measurements of alignment are told; `pairs` is the default of that argument."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("data"), help="a simulated data set")
     parser.add_argument("--segmenter", type=Path, default=Path("build/segmenter/site5"), help="a trained segmenter")
     parser.add_argument("--real", type=Path, help="a folder of registered real pairs")
     parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--pairs", type=int, default=12, help="of a site, at most")
+    parser.add_argument("--pairs", type=int, default=pairs, help="of a site, at most")
     parser.add_argument("--windows", type=int, default=4, help="of a real pair")
-    parser.add_argument("--slow", action="store_true", help="also mutual information and the exhaustive search")
     parser.add_argument("--json", type=Path, help="a file for the tables")
+    return parser
+
+
+def main() -> None:
+    parser = parser_of(__doc__, pairs=12)
+    parser.add_argument("--slow", action="store_true", help="also mutual information and the exhaustive search")
     parser.add_argument("--plots", type=Path, help="an HTML file for the plots")
     arguments = parser.parse_args()
     if not arguments.segmenter.is_dir():

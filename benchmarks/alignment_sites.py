@@ -9,19 +9,17 @@ pair alone, real windows and pairs put together from two places that lie apart; 
 processor's seconds a pair of one thread with masks given, and the whole program's peak memory, over more pairs.
 """
 
-import argparse
 import resource
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import cycle, islice
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from benchmarks.alignment import Case, corner_error, real, simulated
+from benchmarks.alignment import Case, corner_error, parser_of, real, simulated
 from ddlivm.alignment import PairEvidence, align_pair, align_pairs
 from ddlivm.errors import InputError
 from ddlivm.files import write_json
@@ -118,15 +116,7 @@ def strange(cases: list[Case], step: int) -> list[PairEvidence]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("data"), help="a simulated data set")
-    parser.add_argument("--segmenter", type=Path, default=Path("build/segmenter/site5"), help="a trained segmenter")
-    parser.add_argument("--real", type=Path, help="a folder of registered real pairs")
-    parser.add_argument("--params", type=Path, default=Path("params.yaml"))
-    parser.add_argument("--pairs", type=int, default=48, help="of a site, at most")
-    parser.add_argument("--windows", type=int, default=4, help="of a real pair")
-    parser.add_argument("--json", type=Path, help="a file for the tables")
-    arguments = parser.parse_args()
+    arguments = parser_of(__doc__, pairs=48).parse_args()
     if not arguments.segmenter.is_dir():
         print(f"{arguments.segmenter}: is not there; run `make demo` first, or give --segmenter", file=sys.stderr)
         return
