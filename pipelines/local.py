@@ -7,6 +7,7 @@
 """
 
 import argparse
+import builtins
 import os
 import shutil
 import signal
@@ -55,6 +56,7 @@ def run(data: Path, params: Path, root: Path, images: Images, tracking: str) -> 
     local.init(
         runner(inputs, {TRACKING: tracking}), pipeline_root=str(pipeline_root(root.resolve())), raise_on_error=True
     )
+    printing = builtins.print
     try:
         pipeline(
             data_uri=str(inputs[0]),
@@ -64,6 +66,8 @@ def run(data: Path, params: Path, root: Path, images: Images, tracking: str) -> 
         )
     except RuntimeError as error:
         raise InputError(f"the run failed ({error}); its stage says why above") from error
+    finally:
+        builtins.print = printing  # Kubeflow indents it for each stage; stages side by side put back one another's
     return max(root.resolve().glob("*/"), key=lambda folder: folder.stat().st_mtime)
 
 
