@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ddlivm.files import read_json, read_yaml, write_json
+from ddlivm.files import read_json, read_yaml, sidecar, write_json
 
 Facts = dict[str, Any]
 """What a sidecar says."""
@@ -118,11 +118,6 @@ def data_md5(told: Mapping[str, Sequence[Facts]]) -> str | None:
     """Return the md5 of the data that all inputs go back to; several, joined, where they do not agree."""
     found = {str(one["data_md5"]) for entries in told.values() for one in entries if one.get("data_md5")}
     return " + ".join(sorted(found)) or None
-
-
-def sidecar(output: Path) -> Path:
-    """Return the path of an output's provenance."""
-    return output.with_name(f"{output.name}.provenance.json")
 
 
 def write_sidecar(output: Path, content: dict[str, Any]) -> None:

@@ -16,6 +16,14 @@ from ddlivm.errors import InputError
 MEASURED = "measured.json"
 """A stage leaves a JSON object here, in its scratch: what it measured with a clock, which no output may hold."""
 
+SIDECAR = ".provenance.json"
+"""What an output's name is followed by in the name of the file that says where the output comes from."""
+
+
+def sidecar(output: Path) -> Path:
+    """Return the path of what is known of an output: how it came to be and what it cost."""
+    return output.with_name(f"{output.name}{SIDECAR}")
+
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:

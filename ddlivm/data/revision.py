@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ddlivm.data.shards import INDEX, unpack
 from ddlivm.errors import InputError
-from ddlivm.files import read_yaml, replacing, write_json
+from ddlivm.files import read_yaml, replacing, sidecar, write_json
 
 PATH = "data"
 SETTINGS = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "10", "DVC_NO_ANALYTICS": "1"}
@@ -53,7 +53,7 @@ def fetch(repository: str, revision: str, target: Path, path: str = PATH) -> str
                 fetched.rename(folder)
         finally:
             shutil.rmtree(fetched, ignore_errors=True)
-    write_json(target.with_name(f"{target.name}.provenance.json"), {"data_md5": recorded, "revision": revision})
+    write_json(sidecar(target), {"data_md5": recorded, "revision": revision})
     return recorded
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ddlivm.errors import InputError
-from ddlivm.files import read_json, replacing, write_json
+from ddlivm.files import SIDECAR, read_json, replacing, write_json
 
 REPORT = "report"
 
@@ -62,7 +62,7 @@ def stage_costs(build: Path) -> dict[str, dict[str, Any]]:
     for path in _sidecars(build):
         facts = _provenance(path)
         relative = path.relative_to(build)
-        stage = relative.parts[0] if len(relative.parts) > 1 else path.name.removesuffix(".provenance.json")
+        stage = relative.parts[0] if len(relative.parts) > 1 else path.name.removesuffix(SIDECAR)
         cost = stages.setdefault(stage, {"runs": 0, "seconds": 0.0, "peak_memory_bytes": 0})
         cost["runs"] += 1
         cost["seconds"] = round(cost["seconds"] + facts["seconds"], 2)
@@ -71,7 +71,7 @@ def stage_costs(build: Path) -> dict[str, dict[str, Any]]:
 
 
 def _sidecars(build: Path) -> list[Path]:
-    return sorted(build.rglob("*.provenance.json"))
+    return sorted(build.rglob(f"*{SIDECAR}"))
 
 
 def _provenance(path: Path) -> dict[str, float]:

@@ -12,7 +12,7 @@ from ddlivm.errors import InputError
 from ddlivm.evaluation.figures import FoldFigures
 from ddlivm.evaluation.metrics import Measures
 from ddlivm.evaluation.selection import SelectionScores
-from ddlivm.files import read_json, sha256
+from ddlivm.files import read_json, sha256, sidecar
 from ddlivm.parameters import Parameters, flatten
 
 SITES = "series"
@@ -199,7 +199,7 @@ def _small(folder: Path) -> Iterator[Path]:
 
 
 def _provenance(output: Path) -> tuple[dict[str, str], tuple[Metric, ...]]:
-    path = output.with_name(f"{output.name}.provenance.json")
+    path = sidecar(output)
     if not path.is_file():
         return {}, ()
     content = read_json(path)
