@@ -7,13 +7,14 @@ import pytest
 from components.readme import stage_names
 from tests.imports import ROOT, closure_of, imports_of, project_modules
 
-SHARED = {"ddlivm", "data", "parameters", "files", "errors", "checkpoints", "weight_files"}
+SHARED = {"ddlivm", "data", "parameters", "files", "errors", "checkpoints", "progress", "weight_files"}
 ARROWS = {
     "data": set(),
     "parameters": set(),
     "files": set(),
     "errors": set(),
     "checkpoints": set(),
+    "progress": set(),
     "weight_files": set(),
     "simulation": set(),
     "segmentation": set(),

@@ -2,9 +2,8 @@
 
 import copy
 import math
-import sys
-import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,13 @@ from torch import Tensor
 from ddlivm import checkpoints
 from ddlivm.errors import InputError
 from ddlivm.parameters.background_removal import BackgroundRemoval
+from ddlivm.progress import Progress
 from ddlivm.segmentation.augmentation import vary
 from ddlivm.segmentation.examples import Examples
 from ddlivm.segmentation.losses import supervised_loss
 from ddlivm.segmentation.network import Network
 from ddlivm.segmentation.segmenter import precision
 
-PROGRESS_SECONDS = 10.0
-"""Time between two progress lines."""
 RISE = 0.15
 """Share of the training in which the learning rate rises to its peak."""
 
@@ -60,8 +58,10 @@ def fine_tune(
     steps = -(-len(training) // parameters.batch_size)
     optimiser = torch.optim.AdamW(network.parameters(), lr=parameters.learning_rate)
     path = work / "checkpoint.pt"
-    history, best = _resume(path, network, optimiser, name)
-    progress = _Progress(name, parameters.epochs, len(history))
+    history, best = _resume(path, network, optimiser)
+    progress = Progress(name, parameters.epochs, speaks=True)
+    if history:
+        progress.say(f"goes on after epoch {len(history)}")
     for epoch in range(len(history) + 1, parameters.epochs + 1):
         torch.manual_seed(parameters.seed * 100_003 + epoch)
         rng = np.random.default_rng([parameters.seed, epoch])
@@ -74,7 +74,7 @@ def fine_tune(
             losses.append(_step(network, optimiser, training, chosen, parameters, rng))
             if not np.isfinite(losses[-1]):
                 raise InputError(f"{name}: the loss is {losses[-1]} in epoch {epoch}; lower learning_rate")
-            progress.show(epoch - 1 + len(losses) / steps, float(np.mean(losses)))
+            progress.show(epoch - 1 + len(losses) / steps, partial(_means, losses))
         iou = round(float(np.mean(ious(network, validation))), 6)
         if not history or iou > max(row["validation_iou"] for row in history):
             best = copy.deepcopy(network.state_dict())
@@ -162,6 +162,10 @@ def _step(
     return total
 
 
+def _means(losses: list[float]) -> dict[str, float]:
+    return {"loss": float(np.mean(losses))}
+
+
 def _batch(
     network: Network, examples: Examples, chosen: npt.NDArray[np.int64], rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
@@ -180,7 +184,6 @@ def _resume(
     path: Path,
     network: Network,
     optimiser: torch.optim.Optimizer,
-    name: str,
 ) -> tuple[History, dict[str, Any]]:
     state = checkpoints.load(path)
     if state is None:
@@ -192,23 +195,4 @@ def _resume(
     except (KeyError, RuntimeError, ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: is a checkpoint of another network ({reason}); delete it to start over") from error
-    print(f"{name}: goes on after epoch {len(history)}", file=sys.stderr, flush=True)
     return history, best
-
-
-class _Progress:
-    """Lines on stderr: where training is, how the loss stands, and how long it will take."""
-
-    def __init__(self, name: str, epochs: int, first: int) -> None:
-        self.name, self.epochs, self.first = name, epochs, first
-        self.started = self.shown = time.monotonic()
-
-    def show(self, done: float, loss: float) -> None:
-        """Print a line when the last is old; `done` counts epochs, with the current one's share."""
-        now = time.monotonic()
-        if now - self.shown < PROGRESS_SECONDS:
-            return
-        self.shown = now
-        left = (now - self.started) / (done - self.first) * (self.epochs - done)
-        line = f"{self.name}: epoch {int(done) + 1}/{self.epochs}, loss {loss:.3f}, {left:.0f} s left"
-        print(line, file=sys.stderr, flush=True)

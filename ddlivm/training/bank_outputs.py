@@ -10,12 +10,12 @@ from lightning.fabric import Fabric
 
 from ddlivm.detector.tensors import infrared_tensor, visible_tensor
 from ddlivm.files import read_json, write_json
+from ddlivm.progress import Progress
 from ddlivm.training.bank import Bank
 from ddlivm.training.bank_batches import BankBatches
 from ddlivm.training.batches import Batches
 from ddlivm.training.devices import alone
 from ddlivm.training.encoder_cache import EncoderCache, Outputs, Trial, trial
-from ddlivm.training.progress import Progress
 
 
 def with_outputs(fabric: Fabric, bank: Bank, batches: Batches, folder: Path) -> BankBatches:

@@ -11,8 +11,8 @@ import torch
 
 from ddlivm.detector.encoders import Pyramid
 from ddlivm.errors import InputError
+from ddlivm.progress import SECONDS
 from ddlivm.training.image_file import ImageFile
-from ddlivm.training.progress import SECONDS
 from ddlivm.training.pyramid_file import PyramidFile, record_bytes
 
 Encode = Callable[[int], "Outputs"]

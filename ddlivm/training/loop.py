@@ -14,10 +14,10 @@ from ddlivm import checkpoints
 from ddlivm.detector.processes import of_all
 from ddlivm.errors import InputError, Stopped
 from ddlivm.parameters.dtft_training import Training
+from ddlivm.progress import Progress
 from ddlivm.training.devices import alone, anywhere, mean
 from ddlivm.training.optimisation import Optimiser, rate_factor
 from ddlivm.training.prefetch import prefetched
-from ddlivm.training.progress import Progress
 from ddlivm.training.termination import Termination
 
 History = list[dict[str, float]]

@@ -57,7 +57,16 @@ COPIED = (
     "components",
     "pipelines",
 )
-KEPT = ("__init__.py", "checkpoints.py", "errors.py", "files.py", "parameters", "data", "weight_files.py")
+KEPT = (
+    "__init__.py",
+    "checkpoints.py",
+    "errors.py",
+    "files.py",
+    "parameters",
+    "data",
+    "progress.py",
+    "weight_files.py",
+)
 DVC = Path(sys.prefix) / "bin" / "dvc"
 WITHOUT_CACHES = shutil.ignore_patterns("__pycache__")
 
