@@ -7,6 +7,9 @@ on the held-out site, and the regret of the choice: what the best head in hindsi
 that may be chosen: the others find next to nothing. Beside the two scores that `head_selection` offers stand the mean
 confidence, the last head of each family (the paper's HS rows), and a head at random (the mean over the heads).
 
+The best head in hindsight is also the luckiest one, the more so the fewer images a site has. What labels would bring
+is free of that: the head that the labels of half of the images choose against the chosen one, on the other half.
+
 The paper's score and choice are what the run wrote; agreement is worked out from the same run's detections. Intervals
 are 95 %, over resamples of the images on which a choice is judged, and for the means over folds too. The choice itself
 stays. `--frozen` names the folds on which a score was made up; the means are then given for the others as well.
@@ -30,6 +33,7 @@ from ddlivm.selection.choice import choose
 
 SCORE, IOU = 0.3, 0.4
 RESAMPLES = 1000
+HALVES = 400
 Floats = npt.NDArray[np.float64]
 
 
@@ -69,10 +73,10 @@ class Judged:
     choices: dict[str, Choice]
 
     def accuracy(self, weights: Floats | None = None) -> Floats:
-        """Return (heads,) accuracy; with (images,) weights, of a resample."""
+        """Return (heads,) accuracy; with (images,) weights of a resample, or (n, heads) with (n, images)."""
         weights = np.ones(len(self.right)) if weights is None else weights
         predicted = weights @ self.predicted
-        return np.divide(weights @ self.right, predicted, out=np.zeros(len(predicted)), where=predicted > 0)
+        return np.divide(weights @ self.right, predicted, out=np.zeros_like(predicted), where=predicted > 0)
 
     def correlation(self, way: str, truth: Floats) -> float:
         """Return Spearman's rank correlation over the eligible heads; NaN where a way has no scores."""
@@ -85,6 +89,14 @@ class Judged:
     def regret(self, way: str, truth: Floats) -> float:
         """Return how much better the best head that may be chosen is than the chosen one."""
         return float(truth[self.eligible].max() - self.choices[way].weights @ truth)
+
+    def labels_bring(self, way: str) -> float:
+        """Return how much more accurate the head is that half of the labels choose, on the other half: mean of many."""
+        rng, count = np.random.default_rng(0), len(self.right)
+        half = rng.permuted(np.tile(np.arange(count) < count // 2, (HALVES, 1)), axis=1).astype(float)
+        best = np.where(self.eligible, self.accuracy(half), -1.0).argmax(axis=1)
+        judged = self.accuracy(1.0 - half)
+        return float(np.mean(judged[np.arange(HALVES), best] - judged @ self.choices[way].weights))
 
 
 def judge(name: str, folder: Path, dataset: DataSet) -> Judged:
@@ -166,19 +178,20 @@ def show(title: str, folds: Sequence[Judged], notes: bool = False) -> None:
     """Print a line for each way: correlations and regrets, means over the folds."""
     heads = sum(fold.right.shape[1] for fold in folds)
     print(f"\n{title}: {heads} heads, {sum(int(fold.eligible.sum()) for fold in folds)} eligible")
-    print(f"{'':<17}{'rho accuracy':>22}{'rho mAP':>9}{'regret accuracy':>24}{'regret mAP':>12}")
+    print(f"{'':<17}{'rho accuracy':>22}{'rho mAP':>9}{'regret accuracy':>24}{'labels bring':>14}{'regret mAP':>12}")
     for way in folds[0].choices:
         rho = mean_known([fold.correlation(way, fold.accuracy()) for fold in folds])
         rho_map = mean_known([fold.correlation(way, fold.map40) for fold in folds])
         regret = np.mean([fold.regret(way, fold.accuracy()) for fold in folds])
         regret_map = np.mean([fold.regret(way, fold.map40) for fold in folds])
+        labels = np.mean([fold.labels_bring(way) for fold in folds])
         known = not np.isnan(rho)
         low, high = interval(folds, lambda fold, truth: fold.correlation(way, truth)) if known else (rho, rho)  # noqa: B023
         least, most = interval(folds, lambda fold, truth: fold.regret(way, truth))  # noqa: B023
         correlation = f"{rho:+.2f} ({low:+.2f} to {high:+.2f})" if known else ""
         print(
             f"{way:<17}{correlation:>22}{f'{rho_map:+.2f}' if known else '':>9}"
-            f"{f'{regret:.3f} ({least:.3f} to {most:.3f})':>24}{regret_map:>12.3f}"
+            f"{f'{regret:.3f} ({least:.3f} to {most:.3f})':>24}{labels:>14.3f}{regret_map:>12.3f}"
             f"{'  ' + folds[0].choices[way].note if notes else ''}"
         )
 
