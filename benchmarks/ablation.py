@@ -36,6 +36,7 @@ from ddlivm.simulation.plants import PLANTS
 
 TARGETS = ("site4", "site6")
 METHODS = ("none", "classic", "oa_mix", "hstd")
+FIGURES = ("accuracy", "recall40", "map40", "mean_map40")
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,6 @@ class Result:
     recall40: float
     map40: float
     mean_map40: float
-
-
-FIGURES = ("accuracy", "recall40", "map40", "mean_map40")
 
 
 def cooler_and_darker(target: str) -> list[str]:
