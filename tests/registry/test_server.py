@@ -152,17 +152,16 @@ def test_the_web_ui_shows_runs_figures_and_aliases(server: TrackingServer, tmp_p
         place = experiment_id(client, "looked at")
         runs = {run.info.run_name: run.info.run_id for run in client.search_runs([place], max_results=100)}
 
-    def page(path: str) -> str:
-        return shown(f"{server.address}/#/{path}", tmp_path / "browser").replace("&nbsp;", " ")
+    def check(path: str, *texts: str) -> None:
+        document = shown(f"{server.address}/#/{path}", tmp_path / "browser", *texts)
+        assert [text for text in texts if text not in document] == []
 
     (top,) = (name for name in runs if name.startswith("pipeline"))
-    assert top in page(f"experiments/{place}/runs")
-    picture = page(f"experiments/{place}/runs/{runs['cross_domain_evaluation all']}/artifacts/detections.jpg")
-    assert '<img alt="detections.jpg" src="blob:' in picture
-    losses = page(f"experiments/{place}/runs/{runs['dtft_training all']}/model-metrics")
-    assert "dtft_training all (loss)" in losses  # the legend of a chart
-    versions = page("models/shown")
-    assert [f"@ {alias}" in versions for alias in ("champion", "previous", "challenger")] == [True] * 3
+    check(f"experiments/{place}/runs", top)
+    picture = f"experiments/{place}/runs/{runs['cross_domain_evaluation all']}/artifacts/detections.jpg"
+    check(picture, '<img alt="detections.jpg" src="blob:')
+    check(f"experiments/{place}/runs/{runs['dtft_training all']}/model-metrics", "dtft_training all (loss)")  # a legend
+    check("models/shown", *(f"@&nbsp;{alias}" for alias in ("champion", "previous", "challenger")))
 
 
 def large_parts(folder: Path):
