@@ -20,6 +20,9 @@ Mask = npt.NDArray[np.bool_]
 RING = 4
 """Width of the ring around a hotspot that its background is measured in, raw infrared pixels."""
 
+CHANNELS = 128
+"""How many fields OpenCV filters at once."""
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -70,6 +73,9 @@ def diffuse(excess: Floats, kernel: Kernel, diffusivity: float, iterations: int)
     Returns:
         (iterations, *excess.shape), the field after each step.
     """
+    if excess.ndim == 3 and excess.shape[2] > CHANNELS:
+        parts = [excess[..., start : start + CHANNELS] for start in range(0, excess.shape[2], CHANNELS)]
+        return np.concatenate([diffuse(part, kernel, diffusivity, iterations) for part in parts], axis=-1)
     step = diffusivity * kernel.weights
     step[1, 1] += 1
     series = np.empty((iterations, *excess.shape), dtype=np.float32)

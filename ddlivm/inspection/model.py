@@ -11,6 +11,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
+from ddlivm.augmentation.series import site_of
 from ddlivm.data import load_taxonomy
 from ddlivm.errors import InputError
 from ddlivm.evaluation.selection import SelectionScores
@@ -118,7 +119,7 @@ def build_model(
     scores = SelectionScores.load(selection)
     for part, source in (("segmenter", segmenter), ("encoders", encoders), ("bank", bank)):
         _copy(source, out / part, [path.name for path in _weights_and_json(source)])
-    sites = {_site_of(folder): folder for folder in series}
+    sites = {site_of(folder): folder for folder in series}
     sources = tuple(sorted(sites.keys() - set(scores.targets)))
     for site in sources:
         _copy(sites[site], out / "defects" / site, ["defects.json", "defects.safetensors"])
@@ -144,13 +145,6 @@ def _weights_and_json(folder: Path) -> list[Path]:
     if not any(path.suffix == ".safetensors" for path in found):
         raise InputError(f"{folder}: holds no weights; run the stage that writes it again")
     return found
-
-
-def _site_of(series: Path) -> str:
-    content = read_json(series / "series.json")
-    if not isinstance(content, dict) or not isinstance(content.get("site"), str):
-        raise InputError(f"{series / 'series.json'}: does not name its site; run the augmentation again")
-    return str(content["site"])
 
 
 def _copy(source: Path, target: Path, names: Sequence[str]) -> None:

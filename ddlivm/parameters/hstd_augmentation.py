@@ -37,6 +37,11 @@ class HstdAugmentation(Section):
         low, high = self.diffusivity
         if not 0 <= low <= high <= 1:
             raise ValueError(f"diffusivity: [{low}, {high}] is no range within 0 to 1")
+        outflow = 4 * (self.corner_weight + self.edge_weight)
+        if self.conservative and high * outflow > 1:
+            raise ValueError(
+                f"diffusivity: a pixel would lose more than it has; with these weights at most {1 / outflow:g}"
+            )
         if self.sensor_range[0] >= self.sensor_range[1]:
             raise ValueError(f"sensor_range: {list(self.sensor_range)} does not rise")
         return self

@@ -159,8 +159,9 @@ def examine_pairs(
 ) -> Iterator[Examination]:
     """Examine pairs one after the other, in an order that depends on the seed and their number alone.
 
-    With the paper's score, only the first `maximum_pairs` pairs on which a head found something are perturbed. Of a
-    pair nothing is kept once the next one is asked for, so memory does not grow with their number.
+    With the paper's score, only the first `maximum_pairs` pairs on which a head found something are perturbed, and
+    none if the bank is empty. Of a pair nothing is kept once the next one is asked for, so memory does not grow with
+    their number.
 
     Args:
         detector: the encoders and heads.
@@ -177,6 +178,8 @@ def examine_pairs(
     )
     examiner = Examiner(detector, perturbation, parameters.score, parameters.score_threshold, references)
     left = parameters.maximum_pairs if parameters.score == "paper" and parameters.maximum_pairs else len(pairs)
+    if parameters.score == "paper" and not len(source_defects):
+        left = 0  # nothing to paste
     for index in np.random.default_rng(parameters.seed).permutation(len(pairs)):
         # A copy reads the images itself and takes them along when it goes.
         examination = examiner.examine(replace(pairs[index]), judge=left > 0)
@@ -209,7 +212,8 @@ def decide(
     tried = [trial for trial in trials if trial is not None]
     selection = choose(heads, [trial.held for trial in tried], parameters.resamples, parameters.seed)
     if parameters.score == "agreement":
-        return selection
+        alone = (f"{heads[0]} is the only head, which agrees with nobody: it stands",)
+        return selection if len(heads) > 1 else replace(selection, notes=alone)
     if not len(source_defects):
         note = "the source bank is empty, so nothing was perturbed: the last FCOS head stands"
         return replace(selection, chosen=selection.default, tie=True, notes=(note,))

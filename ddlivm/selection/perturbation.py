@@ -102,7 +102,7 @@ class Perturbation:
     ) -> npt.NDArray[np.float32]:
         """Return the working infrared image with one source defect beside each target, once for each list of targets.
 
-        A target that several lists share is looked at once: one contour, one source defect, one place.
+        A target that several lists share is looked at once: one contour, one source defect.
 
         Args:
             pair: the pair.
@@ -117,10 +117,11 @@ class Perturbation:
         window = (side * pair.frame.factors[0], side * pair.frame.factors[1])
         images = np.repeat(values[None], len(wanted), axis=0)
         for image, targets in zip(images, wanted, strict=True):
+            taken = _covered(targets, values.shape)
             for target in targets:
                 if target in pasted:
                     rng = np.random.default_rng([self.seed, zlib.crc32(pair.pair.key.encode()), *target])
-                    paste(image, *pasted[target], Spot(target[1:], window), rng)
+                    paste(image, *pasted[target], Spot(target[1:], window), taken, rng)
         return images
 
     def _cut_outs(
@@ -157,6 +158,14 @@ def targets_of(detections: Detections, size: tuple[int, int]) -> tuple[Target, .
             }
         )
     )
+
+
+def _covered(targets: Sequence[Target], shape: tuple[int, ...]) -> npt.NDArray[np.bool_]:
+    """Return which pixels of an image of (height, width) the targets cover."""
+    covered = np.zeros(shape, dtype=bool)
+    for _, x0, y0, x1, y1 in targets:
+        covered[y0:y1, x0:x1] = True
+    return covered
 
 
 def _resize(

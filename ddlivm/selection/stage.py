@@ -49,7 +49,11 @@ def select_head(
     """
     dataset = DataSet.load(data)
     split = dataset.fold(fold, gate_sites)
-    source_defects = SourceDefects.load([folder for folder in series if site_of(folder) in split.sources])
+    folders = {site_of(folder): folder for folder in series}
+    missing = [name for name in split.sources if name not in folders]
+    if folders and missing:
+        raise InputError(f"site {missing[0]!r} has no diffused series; run the hstd_augmentation stage for it")
+    source_defects = SourceDefects.load([folder for name, folder in folders.items() if name in split.sources])
     import torch  # torch and mmdet cost 24 s that a wrong input need not wait for
 
     from ddlivm.detector.load import load_detector

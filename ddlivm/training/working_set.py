@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.augmentation.series import Series
+from ddlivm.augmentation.series import Series, site_of
 from ddlivm.data import (
     AlignedPair,
     DataSet,
@@ -101,7 +101,7 @@ def sources(
     """
     dataset = DataSet.load(data)
     alignments = SiteAlignments.load(transforms / "transforms.json")
-    folders = {str(read_json(folder / "series.json")["site"]): folder for folder in series}
+    folders = {site_of(folder): folder for folder in series}
     listed = []
     for name in dataset.fold(fold, gate_sites).sources:
         site = dataset.site(name)

@@ -1,5 +1,6 @@
 """The HSTD quantities on shapes whose area and perimeter have a closed form."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -65,6 +66,27 @@ def test_a_turned_square_keeps_its_perimeter(angle: float) -> None:
     turn = np.deg2rad(angle)
     along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
     assert outline_length((abs(along) < 30) & (abs(across) < 30)) == pytest.approx(240, rel=0.03)
+
+
+@given(seed=st.integers(0, 10_000), height=st.integers(5, 13), width=st.integers(5, 13))
+@settings(max_examples=150, deadline=None)
+def test_a_ragged_region_is_about_as_long_as_its_pixels_edges_or_its_hull(seed: int, height: int, width: int) -> None:
+    noise = np.random.default_rng(seed).normal(size=(height, width)).astype(np.float32)
+    mask = solid_region(cv2.GaussianBlur(noise, (0, 0), 0.8) > 0.1)
+    padded = np.pad(mask, 1).astype(np.int8)
+    edges = float(np.abs(np.diff(padded, axis=0)).sum() + np.abs(np.diff(padded, axis=1)).sum())
+    ys, xs = np.nonzero(mask)
+    corners = np.concatenate([np.stack([xs + x, ys + y], axis=1) for x in (0, 1) for y in (0, 1)]).astype(np.float32)
+    hull = cv2.arcLength(cv2.convexHull(corners), closed=True)
+    for view in (mask, mask[::-1], mask[:, ::-1], mask.T):
+        assert 0.7 * hull <= outline_length(np.ascontiguousarray(view)) <= 1.1 * edges
+
+
+def test_a_spike_does_not_lengthen_without_limit() -> None:
+    mask = np.zeros((5, 9), dtype=bool)
+    mask[2:, 6:8] = mask[:2, 8] = True  # a line of two pixels that touches a block by a corner: 6 and 10 around
+    assert 11 < outline_length(mask) < 16
+    assert 11 < outline_length(mask[:, ::-1].copy()) < 16
 
 
 def test_the_threshold_finds_a_drawn_disc_and_ignores_a_smaller_one() -> None:

@@ -41,10 +41,12 @@ def test_it_is_the_formula(conservative: bool) -> None:
     np.testing.assert_allclose(diffuse(field.astype(np.float32), kernel, 0.3, 5), expected, atol=1e-6, rtol=1e-6)
 
 
-def test_several_fields_at_once_are_each_alone() -> None:
-    fields = np.random.default_rng(4).uniform(0, 30, (9, 11, 7)).astype(np.float32)
+@pytest.mark.parametrize("count", [1, 7, 129, 300])
+def test_several_fields_at_once_are_each_alone(count: int) -> None:
+    fields = np.random.default_rng(4).uniform(0, 30, (9, 11, count)).astype(np.float32)
     together = diffuse(fields, Kernel(), 0.2, 4)
-    for index in range(7):
+    assert together.shape == (4, 9, 11, count)
+    for index in range(count):
         np.testing.assert_allclose(together[..., index], diffuse(fields[..., index], Kernel(), 0.2, 4), rtol=1e-6)
 
 

@@ -107,7 +107,7 @@ def test_a_missing_part_is_one_line(tmp_path: Path):
         build(parts, tmp_path / "model")
     parts = make_parts(tmp_path / "more")
     (parts.folder / "series" / "site1" / "series.json").write_text(json.dumps([1]))
-    with pytest.raises(InputError, match="does not name its site"):
+    with pytest.raises(InputError, match="no site"):
         build(parts, tmp_path / "model2")
     parts = make_parts(tmp_path / "most")
     for path in (parts.folder / "bank").glob("*.safetensors"):

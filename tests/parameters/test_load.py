@@ -30,6 +30,11 @@ def test_the_profile_lies_over_the_sections(tmp_path, content, profile):
     [
         ({"head_selection": {"windw": 50}}, "head_selection.windw: is no known key"),
         ({"head_selection": {"window": 1}}, "head_selection.window: .* greater than or equal to 4"),
+        ({"hstd_augmentation": {"diffusivity": [0.3, 0.1]}}, r"diffusivity: \[0.3, 0.1\] is no range"),
+        (
+            {"hstd_augmentation": {"conservative": True, "diffusivity": [0.1, 0.6]}},
+            "diffusivity: a pixel would lose more than it has; with these weights at most 0.5",
+        ),
         ({"background_removal": {"images_at_once": 3}}, "images_at_once: 3 does not divide batch_size 16"),
         ({"background_removal": {"images_at_once": 1}}, "images_at_once: BiRefNet's batch normalisation wants 2"),
         ({"gate": {"sites": ["site99"]}}, "'site99' is no site; `sites` has site1"),

@@ -8,6 +8,7 @@ from ddlivm.data import Detections, load_taxonomy
 from ddlivm.parameters import HeadSelection
 from ddlivm.selection.examination import choose_head, examine_pairs
 from tests.selection.fakes import (
+    DIRTY,
     FakeDetector,
     aligned,
     bank,
@@ -94,12 +95,18 @@ def test_one_pair_is_not_enough_to_choose(pairs) -> None:
 
 
 def test_a_detection_at_the_border_is_perturbed_inside_the_image(pairs) -> None:
-    def at_the_corner(values: np.ndarray) -> Detections:
-        return Detections.of([[-4, -3, 9, 8]], [0.9], [0])
+    seen = []
 
-    (first, *_) = examine_pairs(FakeDetector({"fcos-002": at_the_corner}), pairs, bank(), PARAMETERS)
-    assert first.trial is not None
-    np.testing.assert_allclose(first.trial.held["fcos-002"], [1])
+    def at_the_corner(values: np.ndarray) -> Detections:
+        seen.append(values.copy())
+        return Detections.of([[-4, -3, 9, 8]], [0.9], [DIRTY])
+
+    detector = FakeDetector({"fcos-002": at_the_corner})
+    trials = [entry.trial for entry in examine_pairs(detector, pairs, bank(), PARAMETERS)]
+    assert [trial.held["fcos-002"].tolist() for trial in trials if trial is not None] == [[1.0]] * len(pairs)
+    changes = [after - before for before, after in zip(seen[::2], seen[1::2], strict=True)]
+    assert [np.count_nonzero(change) for change in changes] == [14 * 12] * len(pairs), "all of the cut-out"
+    assert not any(change[:8, :9].any() for change in changes)
 
 
 def test_references_detect_and_are_never_candidates(pairs) -> None:
@@ -140,6 +147,20 @@ def test_what_was_missing_is_said(pairs, source_defects, heads, note) -> None:
     selection = choose_head(FakeDetector(heads), pairs, source_defects, PARAMETERS)
     assert selection.chosen == "fcos-002"
     assert any(note in line for line in selection.notes)
+
+
+def test_an_empty_bank_perturbs_nothing(pairs) -> None:
+    detector = FakeDetector({"fcos-002": robust, "mask_rcnn-002": fragile})
+    selection = choose_head(detector, pairs, SourceDefects(()), PARAMETERS)
+    assert detector.encoded["infrared"] == len(pairs)
+    assert [entry.score for entry in selection.candidates] == [None, None]
+
+
+def test_a_head_alone_stands_and_says_that_nobody_agrees(pairs) -> None:
+    parameters = PARAMETERS.model_copy(update={"score": "agreement"})
+    selection = choose_head(FakeDetector({"fcos-002": robust}), pairs, bank(), parameters)
+    assert (selection.chosen, selection.tie) == ("fcos-002", True)
+    assert selection.notes == ("fcos-002 is the only head, which agrees with nobody: it stands",)
 
 
 def test_no_pairs_give_the_default() -> None:

@@ -78,6 +78,25 @@ def test_one_detection_more_leaves_the_others_perturbation(pair: AlignedPair) ->
     assert (both[110:, 130:] != one[110:, 130:]).any()
 
 
+def test_neighbours_are_not_pasted_over(pair: AlignedPair) -> None:
+    values = pair.infrared()
+    targets = [TARGET, (DIRTY, 80, 60, 90, 72), (DIRTY, 60, 76, 90, 90)]
+    for seed in range(10):
+        changed = perturbation(seed=seed).perturb(pair, values, [targets])[0] != values
+        assert changed.any()
+        assert not any(changed[y0:y1, x0:x1].any() for _, x0, y0, x1, y1 in targets)
+
+
+def test_a_detection_larger_than_the_window_is_perturbed_beside_it(pair: AlignedPair) -> None:
+    values = pair.infrared()
+    changed = (
+        perturbation(source_defect(size=(10, 8))).perturb(pair, values, [[(DIRTY, 100, 80, 180, 140)]])[0] != values
+    )
+    assert changed.sum() == 80
+    assert not changed[80:140, 100:180].any()
+    assert changed[72:148, 90:190].sum() == 80
+
+
 def test_cut_outs_are_scaled_with_the_working_frame(pair: AlignedPair) -> None:
     half = AlignedPair(pair.pair, pair.transform, (WIDTH // 2, HEIGHT // 2))
     values = half.infrared()
