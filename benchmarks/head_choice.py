@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from ddlivm.data import DataSet
+from ddlivm.errors import InputError
 from ddlivm.evaluation.boxes import Boxes
 from ddlivm.evaluation.metrics import correct, measure
 from ddlivm.evaluation.selection import SelectionScores, load_detections
@@ -102,6 +103,8 @@ class Judged:
 def judge(name: str, folder: Path, dataset: DataSet) -> Judged:
     """Judge one fold's heads by its held-out site's labels."""
     selection = SelectionScores.load(folder)
+    if selection.score != "paper" or len(selection.targets) != 1:
+        raise InputError(f"{folder}: the paper's score on one held-out site is expected; select with `score: paper`")
     site = dataset.site(selection.targets[0])
     truth = Boxes.of((labels.image_id, labels.defects) for labels in site.labels.values())
     heads = [entry.head for entry in selection.candidates]
@@ -129,12 +132,8 @@ def choices(selection: SelectionScores, above: dict[str, Boxes], images: Sequenc
         known = None if scores is None else np.array([np.nan if score is None else score for score in scores])
         return Choice(known, weights, f"{head}{', a tie' if tie else ''}")
 
-    agreed = choose(
-        heads,
-        [agreements({head: boxes.detections(image) for head, boxes in above.items()}) for image in images],
-        resamples=1000,
-        seed=0,
-    )
+    agreed_on = [agreements({head: boxes.detections(image) for head, boxes in above.items()}) for image in images]
+    agreed = choose(heads, list(filter(None, agreed_on)), resamples=1000, seed=0)
     confidence = [float(boxes.scores.mean()) if len(boxes) else None for boxes in above.values()]
     eligible = [entry.eligible for entry in selection.candidates]
     surest = max(range(len(heads)), key=lambda index: (eligible[index], confidence[index] or 0.0))

@@ -1,4 +1,4 @@
-"""How fast a plant is inspected, after the model is loaded.
+"""How fast a plant is inspected with the model's default head, after the model is loaded.
 
     python -m benchmarks.inspection --model build/registration/model --plant data/site5
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from ddlivm.data import AlignedPair
 from ddlivm.inspection.folder import find_pairs
 from ddlivm.inspection.inspection import InspectedPair
-from ddlivm.inspection.inspector import Inspector
+from ddlivm.inspection.inspector import DEFAULT, Inspector
 from ddlivm.inspection.model import ShippedModel
 from ddlivm.inspection.pictures import annotate
 
@@ -31,13 +31,13 @@ def main() -> None:
     inspector = Inspector.load(ShippedModel.load(arguments.model))
     loaded = time.perf_counter() - start
     pairs = find_pairs(arguments.plant).pairs[:MOST]
-    inspector.inspect(pairs[:1])  # PyTorch prepares itself at the first images
+    inspector.inspect(pairs[:1], head=DEFAULT)  # PyTorch prepares itself at the first images
 
     def draw(pair: InspectedPair, pixels: AlignedPair) -> None:
         annotate(pair, pixels)
 
     start, busy = time.perf_counter(), time.process_time()
-    inspector.inspect(pairs, sink=draw)
+    inspector.inspect(pairs, head=DEFAULT, sink=draw)
     seconds, busy = time.perf_counter() - start, time.process_time() - busy
     print(
         f"{arguments.plant}: {len(pairs)} pairs in {seconds:.1f} s, {len(pairs) / seconds:.2f} pairs/s on "

@@ -71,8 +71,9 @@ def predict(
     ] = None,
     score: Annotated[float, typer.Option(min=0.05, max=1.0, help="Lowest score that is reported.")] = 0.3,
     head: Annotated[
-        str, typer.Option(help="`default`, `select` (choose on these pairs, without labels), or a head's name.")
-    ] = "default",
+        str,
+        typer.Option(help="`select` (on these pairs, without labels), `default` (as the model was judged), or a name."),
+    ] = "select",
 ) -> None:
     """Find the defects in a folder of infrared and visible pairs."""
     from ddlivm.inspection.command import predict as work

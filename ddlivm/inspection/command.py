@@ -25,7 +25,7 @@ def predict(folder: Path, model: Path, out: Path, names: str | None, score: floa
         out: detections.coco.json, detections.csv, annotated/, report.html and summary.json go here.
         names: the rule of the files' names, where they follow none of the usual ones.
         score: detections below it are left out.
-        head: `default`, `select`, or a head's name.
+        head: `select` on these pairs, `default`, or a head's name.
 
     Raises:
         InputError: no model, no pair that can be used, or `out` holds something else.

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from ddlivm.data import Detections, Pair, PairAlignment
 from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.place import Place
+from ddlivm.selection.choice import Candidate
 
 How = Literal["default", "selected", "named"]
 
@@ -18,13 +19,13 @@ class HeadChoice:
     Attributes:
         head: its name.
         how: the model's default, selected on these pairs, or named by the user.
-        scores: candidates' scores, where it was selected.
+        candidates: every head and how it held, where it was selected.
         notes: what a reader of the choice must know.
     """
 
     head: str
     how: How
-    scores: dict[str, float | None]
+    candidates: tuple[Candidate, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -42,7 +42,7 @@ class Inspector:
         panels: panel probability over a raw visible image (H, W, 3), at any size; detections off the panels are left
             out.
         detector: the encoders and heads.
-        default: the head that is used unless another is asked for.
+        default: the head that the model's gate has judged.
         source_defects: loads what is pasted to select a head.
     """
 
@@ -76,7 +76,7 @@ class Inspector:
         self,
         pairs: Sequence[Pair],
         score: float = 0.3,
-        head: str = DEFAULT,
+        head: str = SELECT,
         sink: Sink | None = None,
         reject: Callable[[Rejected], None] | None = None,
     ) -> Inspection:
@@ -85,7 +85,7 @@ class Inspector:
         Args:
             pairs: its pairs; one that cannot be read is left out.
             score: detections below it are left out.
-            head: `default`, `select`, or a head's name.
+            head: `select` on these pairs, `default`, or a head's name.
             sink: is given each inspected pair with its pixels, while they are in memory.
             reject: is given each pair that is left out.
 
@@ -124,17 +124,16 @@ class Inspector:
 
     def _choose(self, head: str, pairs: Sequence[AlignedPair]) -> HeadChoice:
         if head == DEFAULT:
-            return HeadChoice(self.default, "default", {})
+            return HeadChoice(self.default, "default")
         if head != SELECT:
-            return HeadChoice(head, "named", {})
+            return HeadChoice(head, "named")
         from ddlivm.selection.examination import choose_head
 
         settings = load_settings().head_selection
         step = max(1, len(pairs) // (2 * (settings.maximum_pairs or len(pairs))))
         print(f"selecting a head on {len(pairs[::step])} of {len(pairs)} pairs", flush=True)
         selection = choose_head(self.detector, pairs[::step], self.source_defects(), settings)
-        scores = {candidate.head: candidate.score for candidate in selection.candidates}
-        return HeadChoice(selection.chosen, "selected", scores, selection.notes)
+        return HeadChoice(selection.chosen, "selected", selection.candidates, selection.notes)
 
     def _detect(self, pair: AlignedPair, head: str, score: float, alignment: PairAlignment) -> InspectedPair:
         raw = pair.raw_infrared

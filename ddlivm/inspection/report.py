@@ -32,7 +32,7 @@ def write_report(folder: Path, inspection: Inspection, model: ShippedModel) -> N
         with_detections=sum(len(entry.detections) > 0 for entry in inspection.pairs),
         types=_types(inspection),
         map=site_map(inspection.pairs),
-        scores=sorted(inspection.choice.scores.items(), key=lambda item: (item[1] is None, -(item[1] or 0.0), item[0])),
+        candidates=sorted(inspection.choice.candidates, key=lambda entry: (-(entry.score or -1.0), entry.head)),
         rows=[_row(entry) for entry in inspection.pairs],
         shots=[_shot(folder, entry) for entry in shown[:MOST_PICTURES]],
         unshown=len(inspection.pairs) - len(shown[:MOST_PICTURES]),

@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def summary(inspection: Inspection, model: ShippedModel) -> dict[str, Any]:
         "head_choice": inspection.choice.how,
         "transductive": inspection.choice.transductive,
         "notes": list(inspection.choice.notes),
+        "heads": [asdict(candidate) for candidate in inspection.choice.candidates],
         "alignment": {
             "scale": round(transform.scale, 5),
             "offset": [round(transform.offset_x, 2), round(transform.offset_y, 2)],

@@ -1,6 +1,7 @@
 """Diffusion on real temperatures, and contours in the draft boxes of real pairs."""
 
 import json
+from pathlib import Path
 
 import cv2
 import flyr
@@ -11,12 +12,18 @@ import pytest
 from ddlivm.augmentation.contours import ContourFinder, ThresholdContours
 from ddlivm.augmentation.diffusion import Kernel, heat_hotspots
 from ddlivm.augmentation.sam import SamContours
-from ddlivm.data import read_infrared
+from ddlivm.augmentation.stage import augment_site
+from ddlivm.data import DataSet, read_infrared
+from ddlivm.evaluation.series_picture import write_series_pictures
+from tests.augmentation.sites import Labelled, write_images
 from tests.augmentation.test_sam import tiny_sam
+from tests.augmentation.test_stage import PARAMETERS
 from tests.real_data import real_data
 
 SENSOR = (-40.0, 150.0)
 MARGIN = 3
+GAP = 8
+"""White pixels between the pictures of a sheet."""
 FILES = ("rentadrone_example_flir.jpg", "xt2_india_DJI_0002_R.JPG", "xt2_india_DJI_0257_R.JPG")
 
 
@@ -60,6 +67,25 @@ def test_real_hotspots_stay_in_the_physical_range_and_spread_like_heat(name: str
         assert (taken.sum(axis=1) < 0).all()
         assert given.min() >= -1e-4
         np.testing.assert_allclose(taken.sum(axis=1), -given.sum(axis=1), rtol=1e-3)
+
+
+def test_a_contact_sheet_shows_real_hotspots_growing(tmp_path: Path) -> None:
+    images: dict[str, Labelled] = {}
+    for name in FILES:
+        celsius = flyr.unpack(str(real_data("ir_radiometric") / name)).celsius.astype(np.float32)
+        boxes = [cv2.boundingRect(mask.astype(np.uint8)) for mask in hotspots(celsius)]
+        images[Path(name).stem] = celsius, [(x, y, x + width, y + height, "dirty") for x, y, width, height in boxes]
+    data = write_images(tmp_path / "data", images)
+    for sigma in (0.1, 0.3):
+        out = tmp_path / f"{sigma}"
+        (out / "series").mkdir(parents=True)
+        augment_site(data, "site1", PARAMETERS.model_copy(update={"diffusivity": (sigma, sigma)}), out / "series")
+        (picture,) = write_series_pictures(DataSet.load(data), [out / "series"], ["site1"], out)
+        assert f"σ = {sigma:.2f}" in picture.caption
+        sheet = cv2.imread(str(out / picture.file), cv2.IMREAD_GRAYSCALE)
+        assert sheet is not None
+        pictures = np.split(np.pad(sheet, ((0, 0), (0, GAP)), constant_values=255), PARAMETERS.iterations + 1, axis=1)
+        assert all(np.diff([picture.mean() for picture in pictures]) > 0), "it glows more with each iteration"
 
 
 @pytest.mark.parametrize("finder", [ThresholdContours(), SamContours(tiny_sam())], ids=["threshold", "tiny SAM"])

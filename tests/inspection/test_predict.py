@@ -153,6 +153,9 @@ def test_a_head_can_be_selected_on_the_pairs_and_is_then_said_to_be(plant: Path,
     summary = read_json(out / "summary.json")
     assert summary["head_choice"] == "selected"
     assert summary["transductive"] is True
+    heads = {entry["head"]: entry for entry in summary["heads"]}
+    low, high = heads["fcos-004"]["spread"]
+    assert 0 <= low <= heads["fcos-004"]["score"] <= high <= 1
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "transductive" in page
     assert "mask_rcnn-004" in page
