@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ddlivm.augmentation.series import site_of
 from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import AlignedPair, DataSet, SiteAlignments
 from ddlivm.detector.load import Detector, load_detector
@@ -121,7 +120,7 @@ def main() -> None:
     dataset = DataSet.load(arguments.data)
     fold = dataset.fold(arguments.fold, tuple(settings.gate.sites))
     folders = sorted(path for path in (arguments.build / "series").iterdir() if path.is_dir())
-    source_defects = SourceDefects.load([folder for folder in folders if site_of(folder) in fold.sources])
+    source_defects = SourceDefects.load(list(fold.source_series(folders).values()))
     alignments = SiteAlignments.load(arguments.build / "transforms" / arguments.fold / "transforms.json")
     detector = filled_up(
         load_detector(arguments.build / "encoders" / arguments.fold, arguments.build / "bank" / arguments.fold)

@@ -139,19 +139,6 @@ class Series:
             raise InputError(f"{path}: is not the augmentation stage's output ({error!r}); run it again") from error
 
 
-def site_of(folder: Path) -> str:
-    """Return which site an augmentation output is of, without looking at anything else in it.
-
-    Raises:
-        InputError: the folder is no augmentation output.
-    """
-    path = folder / "series.json"
-    content = read_json(path)
-    if not isinstance(content, dict) or "site" not in content:
-        raise InputError(f"{path}: is not the augmentation stage's output (no site); run it again")
-    return str(content["site"])
-
-
 def _patch(row: dict[str, Any], changes: npt.NDArray[np.int16], iterations: int) -> Patch:
     x0, y0, x1, y1 = (int(value) for value in row["box"])
     shape = (iterations, y1 - y0, x1 - x0)

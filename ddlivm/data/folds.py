@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ddlivm.errors import InputError
+from ddlivm.files import read_json
 
 ALL = "all"
 
@@ -21,6 +23,37 @@ class Fold:
     name: str
     sources: tuple[str, ...]
     targets: tuple[str, ...]
+
+    def source_series(self, series: Sequence[Path]) -> dict[str, Path]:
+        """Return the augmentation stage's folder of each source site; those of other sites are left closed.
+
+        Args:
+            series: the stage's folders; none for a run without diffusion, which has none to return.
+
+        Raises:
+            InputError: a folder is no augmentation output, or a source site has none.
+        """
+        folders = series_by_site(series)
+        missing = [site for site in self.sources if site not in folders]
+        if folders and missing:
+            raise InputError(f"site {missing[0]!r} has no diffused series; run the hstd_augmentation stage for it")
+        return {site: folders[site] for site in self.sources if folders}
+
+
+def series_by_site(series: Sequence[Path]) -> dict[str, Path]:
+    """Return which site each of the augmentation stage's folders is of; nothing else in them is looked at.
+
+    Raises:
+        InputError: a folder is no augmentation output.
+    """
+    folders = {}
+    for folder in series:
+        path = folder / "series.json"
+        content = read_json(path)
+        if not isinstance(content, dict) or "site" not in content:
+            raise InputError(f"{path}: is not the augmentation stage's output (no site); run it again")
+        folders[str(content["site"])] = folder
+    return folders
 
 
 def resolve_fold(name: str, sites: Sequence[str], gate_sites: Sequence[str]) -> Fold:

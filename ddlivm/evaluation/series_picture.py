@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.data import DataSet, Site, load_taxonomy
+from ddlivm.data import DataSet, Site, load_taxonomy, series_by_site
 from ddlivm.data.taxonomy import SHAPES
 from ddlivm.errors import InputError
 from ddlivm.evaluation.figures import Picture
@@ -56,8 +56,7 @@ def write_series_pictures(
     """
     pictures = []
     types = load_taxonomy().types
-    for folder in sorted(series, key=lambda path: path.name):
-        name = str(read_json(folder / "series.json").get("site"))
+    for name, folder in sorted(series_by_site(series).items()):
         if name not in sources:
             continue
         classes = _classes(folder)

@@ -11,8 +11,7 @@ from typing import Any, Self
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
-from ddlivm.augmentation.series import site_of
-from ddlivm.data import load_taxonomy
+from ddlivm.data import load_taxonomy, series_by_site
 from ddlivm.errors import InputError
 from ddlivm.evaluation.selection import SelectionScores
 from ddlivm.files import read_json, sha256, write_json
@@ -119,7 +118,7 @@ def build_model(
     scores = SelectionScores.load(selection)
     for part, source in (("segmenter", segmenter), ("encoders", encoders), ("bank", bank)):
         _copy(source, out / part, [path.name for path in _weights_and_json(source)])
-    sites = {site_of(folder): folder for folder in series}
+    sites = series_by_site(series)
     sources = tuple(sorted(sites.keys() - set(scores.targets)))
     for site in sources:
         _copy(sites[site], out / "defects" / site, ["defects.json", "defects.safetensors"])

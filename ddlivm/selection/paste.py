@@ -61,9 +61,11 @@ def paste(
     lost = sums[height:, width:] - sums[:-height, width:] - sums[height:, :-width] + sums[:-height, :-width]
     best = np.flatnonzero(lost == lost.min())
     row, column = divmod(int(best[rng.integers(len(best))]), columns)
-    ys, xs = np.nonzero(mask & (closed[row : row + height, column : column + width] == 0))
-    values[ys + top + row, xs + left + column] += excess[ys, xs]
-    return left + column, top + row
+    x, y = left + column, top + row
+    free = mask & (closed[row : row + height, column : column + width] == 0)
+    inside = values[max(y, 0) : max(y + height, 0), max(x, 0) : max(x + width, 0)]
+    inside += np.where(free, excess, 0)[max(-y, 0) :, max(-x, 0) :][: inside.shape[0], : inside.shape[1]]
+    return x, y
 
 
 def _starts(ends: int, window: float, length: int) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ddlivm.augmentation.series import site_of
 from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import AlignedPair, DataSet, Fold, Site, SiteAlignments
 from ddlivm.errors import InputError
@@ -49,11 +48,7 @@ def select_head(
     """
     dataset = DataSet.load(data)
     split = dataset.fold(fold, gate_sites)
-    folders = {site_of(folder): folder for folder in series}
-    missing = [name for name in split.sources if name not in folders]
-    if folders and missing:
-        raise InputError(f"site {missing[0]!r} has no diffused series; run the hstd_augmentation stage for it")
-    source_defects = SourceDefects.load([folder for name, folder in folders.items() if name in split.sources])
+    source_defects = SourceDefects.load(list(split.source_series(series).values()))
     import torch  # torch and mmdet cost 24 s that a wrong input need not wait for
 
     from ddlivm.detector.load import load_detector

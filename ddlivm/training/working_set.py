@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.augmentation.series import Series, site_of
+from ddlivm.augmentation.series import Series
 from ddlivm.data import (
     AlignedPair,
     DataSet,
@@ -101,13 +101,12 @@ def sources(
     """
     dataset = DataSet.load(data)
     alignments = SiteAlignments.load(transforms / "transforms.json")
-    folders = {site_of(folder): folder for folder in series}
+    split = dataset.fold(fold, gate_sites)
+    folders = split.source_series(series)
     listed = []
-    for name in dataset.fold(fold, gate_sites).sources:
+    for name in split.sources:
         site = dataset.site(name)
-        if series and name not in folders:
-            raise InputError(f"site {name!r} has no diffused series; run the hstd_augmentation stage for it")
-        diffused = Series.load(folders[name]) if series else None
+        diffused = Series.load(folders[name]) if folders else None
         listed += [_source(pair, alignments, site.labels, working_size, diffused) for pair in site.pairs]
     if not any(len(source.labels.defects) for source in listed):
         raise InputError(

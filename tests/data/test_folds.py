@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,3 +34,22 @@ def test_a_site_is_either_learnt_from_or_tested_on(name: str, gate_sites: list[s
 def test_a_fold_that_cannot_be_is_one_line(name: str, sites: tuple[str, ...], gate: tuple[str, ...], problem: str):
     with pytest.raises(InputError, match=problem):
         resolve_fold(name, sites, gate)
+
+
+def test_each_source_site_has_its_series_and_others_stay_closed(tmp_path: Path):
+    folders = []
+    for site in ("d", "b", "a"):
+        folders.append(tmp_path / f"of {site}")
+        folders[-1].mkdir()
+        (folders[-1] / "series.json").write_text(json.dumps({"site": site}))
+    assert resolve_fold("c", ("a", "b", "c", "d"), ("a",)).source_series(folders) == {
+        "a": folders[2],
+        "b": folders[1],
+        "d": folders[0],
+    }
+    assert resolve_fold("c", ("a", "c"), ("a",)).source_series([]) == {}
+    with pytest.raises(InputError, match="'c' has no diffused series; run the hstd_augmentation stage"):
+        resolve_fold("a", SITES, ("a",)).source_series(folders)
+    (folders[0] / "series.json").write_text("[]")
+    with pytest.raises(InputError, match=r"of d/series\.json: is not the augmentation stage's output"):
+        resolve_fold("c", SITES, ("a",)).source_series(folders)
