@@ -27,7 +27,7 @@ from scipy.stats import t
 
 from benchmarks.head_choice import IOU, SCORE
 from ddlivm.data import DataSet, Site
-from ddlivm.evaluation.boxes import Boxes
+from ddlivm.data.boxes import Boxes
 from ddlivm.evaluation.metrics import measure
 from ddlivm.evaluation.selection import SelectionScores, load_detections
 from ddlivm.files import read_yaml, write_json

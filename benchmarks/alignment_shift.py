@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ddlivm.data import AlignedPair, DataSet, Detections, Site, SiteAlignments, Transform
+from ddlivm.data.boxes import Boxes
 from ddlivm.errors import InputError
-from ddlivm.evaluation.boxes import Boxes
 from ddlivm.evaluation.metrics import mean_over_sites, measure
 from ddlivm.evaluation.selection import SelectionScores
 from ddlivm.files import read_json, write_json

@@ -25,9 +25,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from ddlivm.data import DataSet
+from ddlivm.data.boxes import Boxes, correct
 from ddlivm.errors import InputError
-from ddlivm.evaluation.boxes import Boxes
-from ddlivm.evaluation.metrics import correct, measure
+from ddlivm.evaluation.metrics import measure
 from ddlivm.evaluation.selection import SelectionScores, load_detections
 from ddlivm.selection.agreement import agreements
 from ddlivm.selection.choice import choose

@@ -109,7 +109,7 @@ def in_turn(device: torch.device, works: dict[str, Work], rounds: int) -> dict[s
 def synthetic(section: DtftTraining, device: torch.device) -> Batch:
     """A batch of the smallest tiles, with boxes of hotspots' sizes."""
     generator = torch.Generator().manual_seed(0)
-    width, height = section.tiles.sizes[0]
+    width, height = section.tiles.size
     count = section.batch_size
     wide, high = visible_size((width, height))
     corners = torch.rand(count, DEFECTS, 2, generator=generator) * torch.tensor([width - 40, height - 40])

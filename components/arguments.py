@@ -11,6 +11,7 @@ from ddlivm.errors import InputError
 if TYPE_CHECKING:  # pydantic and YAML cost half a second that `--help` need not pay
     from components.executor import ExecutorInput
     from components.provenance import Facts
+    from ddlivm.data import SetAside
     from ddlivm.parameters import Gate, Parameters, Section
 
 SectionType = TypeVar("SectionType", bound="Section")
@@ -63,11 +64,21 @@ class Run:
         }
 
     def section(self, kind: type[SectionType]) -> SectionType:
-        """Return the stage's own section of params.yaml."""
-        own = getattr(self.parameters, self.stage.name)
-        if not isinstance(own, kind):
-            raise TypeError(f"stage {self.stage.name!r} may not read {kind.__name__}")
-        return own
+        """Return the stage's own section of params.yaml, or another one that it declares, by its type."""
+        for name in (self.stage.name, *self.stage.sections):
+            section = getattr(self.parameters, name)
+            if isinstance(section, kind):
+                return section
+        raise TypeError(f"stage {self.stage.name!r} may not read {kind.__name__}")
+
+    @property
+    def set_aside(self) -> "SetAside":
+        """The source sites that no detector is trained on."""
+        from ddlivm.data import SetAside
+        from ddlivm.parameters import Calibration
+
+        section = self.section(Calibration)
+        return SetAside(tuple(section.sites), section.count)
 
     @property
     def gate_sites(self) -> tuple[str, ...]:

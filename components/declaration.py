@@ -57,6 +57,7 @@ class Stage:
         output: what it writes to `--out`.
         options: the words that it is told.
         gate: how much of the `gate` section it reads.
+        sections: Other sections that it reads, beside its own.
         scratch: whether it resumes from `--work` after a kill.
         cards: what a cluster's page shows of its output.
     """
@@ -66,6 +67,7 @@ class Stage:
     output: str
     options: tuple[Option, ...] = ()
     gate: Literal["nothing", "sites", "everything"] = "nothing"
+    sections: tuple[str, ...] = ()
     scratch: bool = False
     cards: tuple[Card, ...] = ()
 
@@ -73,7 +75,8 @@ class Stage:
         """Return the keys of params.yaml that the stage can read, as dvc.yaml declares them."""
         gate = {"nothing": set[str](), "sites": {"gate.sites"}, "everything": {"gate"}}[self.gate]
         members = {entry.over for entry in self.inputs if entry.over is not None}
-        return {"profile", self.name, f"profiles.{profile}.{self.name}"} | gate | members
+        sections = {key for name in (self.name, *self.sections) for key in (name, f"profiles.{profile}.{name}")}
+        return {"profile"} | sections | gate | members
 
 
 SITE = Option("site", "the site's id")

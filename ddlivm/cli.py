@@ -69,10 +69,13 @@ def predict(
         str | None,
         typer.Option(help='How files are named, e.g. "{id}_IR.jpg,{id}_RGB.jpg": infrared, then visible.'),
     ] = None,
-    score: Annotated[float, typer.Option(min=0.05, max=1.0, help="Lowest score that is reported.")] = 0.3,
+    score: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Lowest score that is reported; by default the head's shipped threshold."),
+    ] = None,
     head: Annotated[
         str,
-        typer.Option(help="`select` (on these pairs, without labels), `default` (as the model was judged), or a name."),
+        typer.Option(help="`select` (on these pairs, as the model was judged), `default`, or a head's name."),
     ] = "select",
 ) -> None:
     """Find the defects in a folder of infrared and visible pairs."""

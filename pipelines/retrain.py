@@ -75,11 +75,10 @@ def run_fold(
     banked = head_checkpointing(**learning)
     place(banked, "head_checkpointing")
     learning["bank"] = banked.outputs["bank"]
+    learning["segmenter"] = removal.outputs["segmenter"]
     selected = head_selection(**learning)
     place(selected, "head_selection")
-    evaluated = cross_domain_evaluation(
-        **learning, segmenter=removal.outputs["segmenter"], selection=selected.outputs["selection"]
-    )
+    evaluated = cross_domain_evaluation(**learning, selection=selected.outputs["selection"])
     place(evaluated, "cross_domain_evaluation")
     return FoldParts(
         segmenter=removal.outputs["segmenter"],

@@ -16,6 +16,7 @@ STAGE = Stage(
     options=(FOLD,),
     output="the encoders, step 1's and step 3's neck and FCOS head, and the training history",
     gate="sites",
+    sections=("calibration",),
     scratch=True,
 )
 
@@ -31,6 +32,7 @@ def work(run: Run) -> None:
         run.collected["series"],
         run.options["fold"],
         run.gate_sites,
+        run.set_aside,
         run.section(DtftTraining),
         run.out,
         run.work,

@@ -16,6 +16,7 @@ STAGE = Stage(
     options=(FOLD,),
     output="the head bank, the reference heads, and the training history",
     gate="sites",
+    sections=("calibration",),
     scratch=True,
 )
 
@@ -32,6 +33,7 @@ def work(run: Run) -> None:
         run.paths["encoders"],
         run.options["fold"],
         run.gate_sites,
+        run.set_aside,
         run.section(HeadCheckpointing),
         run.out,
         run.work,

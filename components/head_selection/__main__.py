@@ -1,7 +1,8 @@
 """Choose the head whose detections on the unlabelled target hold when source defects are pasted near (Section 3.3).
 
 Every head of the bank detects on the target's pairs; the target's labels are not read (transductive). With
-`score: agreement` a detection holds as far as the other heads find the same.
+`score: agreement` a detection holds as far as the other heads find the same. The heads are calibrated first, on source
+sites that were set aside.
 """
 
 import sys
@@ -16,30 +17,34 @@ STAGE = Stage(
         DATA,
         TRANSFORMS,
         SERIES,
+        Input("segmenter", "the background removal stage's output for the fold"),
         Input("encoders", "the DTFT training stage's output for the fold"),
         Input("bank", "the head checkpointing stage's output for the fold"),
     ),
     options=(FOLD,),
     output="the target's detections by every head, the heads' scores, and the choice",
     gate="sites",
+    sections=("calibration",),
     scratch=True,
 )
 
 
 def work(run: Run) -> None:
     """Choose one fold's head."""
-    from ddlivm.parameters import HeadSelection
+    from ddlivm.parameters import Calibration, HeadSelection
     from ddlivm.selection.stage import select_head
 
     select_head(
         run.paths["data"],
         run.paths["transforms"],
         run.collected["series"],
+        run.paths["segmenter"],
         run.paths["encoders"],
         run.paths["bank"],
         run.options["fold"],
         run.gate_sites,
         run.section(HeadSelection),
+        run.section(Calibration),
         run.out,
         run.work,
     )

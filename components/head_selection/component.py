@@ -13,6 +13,7 @@ def head_selection(
     data: dsl.Input[dsl.Dataset],
     transforms: dsl.Input[dsl.Artifact],
     series: dsl.Input[List[dsl.Dataset]],  # noqa: UP006
+    segmenter: dsl.Input[dsl.Model],
     encoders: dsl.Input[dsl.Model],
     bank: dsl.Input[dsl.Model],
     fold: str,
@@ -26,6 +27,7 @@ def head_selection(
         data: the data set's folder.
         transforms: the fold's transforms.
         series: every site's HSTD series; their paths travel in the executor input.
+        segmenter: the fold's segmenter.
         encoders: the fold's encoders.
         bank: the fold's head bank.
         fold: the held-out site's id, or `all` for the model that ships.
@@ -39,6 +41,7 @@ def head_selection(
             "--params", params.path,
             "--data", data.path,
             "--transforms", transforms.path,
+            "--segmenter", segmenter.path,
             "--encoders", encoders.path,
             "--bank", bank.path,
             "--fold", fold,

@@ -18,12 +18,13 @@ STAGE = Stage(
     ),
     output="the shipped model's directory, the gate's verdict and the registered version",
     gate="everything",
+    sections=("alignment", "head_selection"),
 )
 
 
 def work(run: Run) -> None:
     """Register one model."""
-    from ddlivm.parameters import Registration
+    from ddlivm.parameters import Alignment, HeadSelection, InspectionSettings, Registration
     from ddlivm.registry.registration import register
 
     register(
@@ -34,6 +35,7 @@ def work(run: Run) -> None:
         run.paths["selection"],
         run.collected["figures"],
         run.section(Registration),
+        InspectionSettings(alignment=run.section(Alignment), head_selection=run.section(HeadSelection)),
         run.gate,
         run.out,
         lineage=run.lineage,

@@ -3,7 +3,7 @@
 from ddlivm.data.aligned_pair import VISIBLE_RATIO, AlignedPair, WorkingFrame, visible_size
 from ddlivm.data.dataset import DataSet, Labels, Pair, Site
 from ddlivm.data.detections import Detections
-from ddlivm.data.folds import ALL, Fold, resolve_fold, series_by_site
+from ddlivm.data.folds import ALL, Fold, SetAside, resolve_fold, series_by_site
 from ddlivm.data.lenses import width_share
 from ddlivm.data.outlines import Outline, box_outlines, move
 from ddlivm.data.readers import Infrared, TemperatureScale, read_infrared, read_panel_mask, read_visible
@@ -25,6 +25,7 @@ __all__ = [
     "Outline",
     "Pair",
     "PairAlignment",
+    "SetAside",
     "Site",
     "SiteAlignments",
     "Taxonomy",

@@ -1,6 +1,6 @@
 """A pair in the working frame, the one that models see."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -46,7 +46,7 @@ class WorkingFrame:
 
     def detections_to_raw(self, detections: Detections) -> Detections:
         """Map detections from the working frame to raw infrared pixels."""
-        return Detections(self.to_raw(detections.boxes), detections.scores, detections.classes)
+        return replace(detections, boxes=self.to_raw(detections.boxes))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.data.detections import Detections
-from ddlivm.data.folds import Fold, resolve_fold
+from ddlivm.data.folds import NOTHING, Fold, SetAside, resolve_fold
 from ddlivm.data.lenses import width_share
 from ddlivm.data.outlines import Outline, box_outlines, outline, segmentation_outline
 from ddlivm.data.readers import Infrared, TemperatureScale, read_infrared, read_visible
@@ -175,9 +175,9 @@ class DataSet:
             raise InputError(f"site {name!r} is not in the data ({self.folder}); it has {', '.join(self.sites)}")
         return self.sites[name]
 
-    def fold(self, name: str, gate_sites: tuple[str, ...]) -> Fold:
+    def fold(self, name: str, gate_sites: tuple[str, ...], aside: SetAside = NOTHING) -> Fold:
         """Return a fold over these sites."""
-        return resolve_fold(name, tuple(self.sites), gate_sites)
+        return resolve_fold(name, tuple(self.sites), gate_sites, aside)
 
 
 def _images(folder: Path) -> dict[str, Path]:

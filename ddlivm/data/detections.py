@@ -16,18 +16,22 @@ class Detections:
         boxes: (n, 4) float32 xyxy pixels; the frame is the raw infrared image unless a docstring says otherwise.
         scores: (n,) float32 in [0, 1]; ones for labels.
         classes: (n,) int64 class indices into the taxonomy.
+        alternatives: (n, types) float32, the scores of the other types that were detected at the same place, 0 for
+            those that were not; None where duplicates have not been resolved.
     """
 
     boxes: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     classes: npt.NDArray[np.int64]
+    alternatives: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
 
     def __getitem__(self, index: Any) -> Self:
         """Select by a mask, a slice or an index array."""
-        return type(self)(self.boxes[index], self.scores[index], self.classes[index])
+        others = None if self.alternatives is None else self.alternatives[index]
+        return type(self)(self.boxes[index], self.scores[index], self.classes[index], others)
 
     @classmethod
     def of(cls, boxes: npt.ArrayLike, scores: npt.ArrayLike, classes: npt.ArrayLike) -> Self:
@@ -44,8 +48,12 @@ class Detections:
         return cls.of([], [], [])
 
     def to_coco(self, image_id: int) -> list[dict[str, Any]]:
-        """Return COCO results: `category_id` is the class index + 1, `bbox` is xywh."""
-        return [
+        """Return COCO results: `category_id` is the class index + 1, `bbox` is xywh.
+
+        Where duplicates have been resolved, `alternatives` lists the other types that were detected at the same place,
+        each with its `category_id` and `score`, best first.
+        """
+        rows: list[dict[str, Any]] = [
             {
                 "image_id": image_id,
                 "category_id": int(kind) + 1,
@@ -54,6 +62,13 @@ class Detections:
             }
             for (x0, y0, x1, y1), score, kind in zip(self.boxes, self.scores, self.classes, strict=True)
         ]
+        for row, others in zip(rows, self.alternatives if self.alternatives is not None else (), strict=False):
+            row["alternatives"] = [
+                {"category_id": int(kind) + 1, "score": round(float(others[kind]), 5)}
+                for kind in np.argsort(-others, kind="stable")
+                if others[kind] > 0
+            ]
+        return rows
 
     @classmethod
     def from_coco(cls, entries: Iterable[dict[str, Any]]) -> Self:

@@ -18,11 +18,13 @@ class Fold:
         name: the held-out site's id, or `all` for the model that ships.
         sources: the sites whose labels may be learnt from.
         targets: the sites that are held out: only their unlabelled images may be used before evaluation.
+        set_aside: Source sites whose labels calibrate the heads; no detector is trained on them.
     """
 
     name: str
     sources: tuple[str, ...]
     targets: tuple[str, ...]
+    set_aside: tuple[str, ...] = ()
 
     def source_series(self, series: Sequence[Path]) -> dict[str, Path]:
         """Return the augmentation stage's folder of each source site; those of other sites are left closed.
@@ -56,7 +58,23 @@ def series_by_site(series: Sequence[Path]) -> dict[str, Path]:
     return folders
 
 
-def resolve_fold(name: str, sites: Sequence[str], gate_sites: Sequence[str]) -> Fold:
+@dataclass(frozen=True)
+class SetAside:
+    """Which source sites a fold keeps for calibration.
+
+    Attributes:
+        sites: In order of preference.
+        count: How many a fold sets aside: the first that it does not hold out.
+    """
+
+    sites: tuple[str, ...] = ()
+    count: int = 0
+
+
+NOTHING = SetAside()
+
+
+def resolve_fold(name: str, sites: Sequence[str], gate_sites: Sequence[str], aside: SetAside = NOTHING) -> Fold:
     """Return the fold that holds `name` out of `sites`; `all` holds out the gate's sites and nothing else.
 
     Raises:
@@ -66,7 +84,12 @@ def resolve_fold(name: str, sites: Sequence[str], gate_sites: Sequence[str]) -> 
     if missing:
         raise InputError(f"site {missing[0]!r} named in params.yaml is not in the data; it has {', '.join(sites)}")
     targets = tuple(gate_sites) if name == ALL else (name,)
-    sources = tuple(site for site in sites if site not in targets)
+    set_aside = tuple(site for site in aside.sites if site not in targets)[: aside.count]
+    sources = tuple(site for site in sites if site not in (*targets, *set_aside))
+    unknown = [site for site in set_aside if site not in sites]
+    if unknown or len(set_aside) < aside.count:
+        what = f"{unknown[0]!r} is not in the data" if unknown else f"lists fewer than {aside.count} for fold {name!r}"
+        raise InputError(f"calibration.sites: {what}; name more of {', '.join(sites)}, or lower calibration.count")
     if not sources or not targets:
         raise InputError(f"fold {name!r} leaves no site to {'test on' if sources else 'learn from'}; check gate.sites")
-    return Fold(name, sources, targets)
+    return Fold(name, sources, targets, set_aside)

@@ -53,6 +53,7 @@ class Dinov2Spec:
         registers: tokens beside the class token.
         grid: side of the position table.
         antialias: whether the table is smoothed where it shrinks.
+        position_offset: What is added to the grid's sides before they are divided by the table's.
         taps: numbers of the blocks whose maps are added to the last one's; None for a sixth, a third and a half.
         norm_taps: whether their maps pass the last norm too.
         summed: add all three to every level instead of one to each of three levels.
@@ -65,6 +66,7 @@ class Dinov2Spec:
     registers: int
     grid: int
     antialias: bool
+    position_offset: float
     taps: tuple[int, int, int] | None
     norm_taps: bool
     summed: bool
@@ -97,7 +99,21 @@ class ResidualSpec:
     kind: Literal["residual"] = "residual"
 
 
-EncoderSpec = InfmaeSpec | Dinov2Spec | ResidualSpec
+@dataclass(frozen=True)
+class TimmSpec:
+    """A convolutional pyramid of timm's, for either modality.
+
+    Attributes:
+        model: its name in timm.
+        channels: of the four levels.
+    """
+
+    model: str
+    channels: tuple[int, int, int, int]
+    kind: Literal["timm"] = "timm"
+
+
+EncoderSpec = InfmaeSpec | Dinov2Spec | ResidualSpec | TimmSpec
 
 
 @dataclass(frozen=True)
@@ -145,8 +161,8 @@ class Architecture:
     """
 
     working_size: tuple[int, int]
-    infrared: InfmaeSpec | ResidualSpec
-    visible: Dinov2Spec | ResidualSpec
+    infrared: InfmaeSpec | ResidualSpec | TimmSpec
+    visible: Dinov2Spec | ResidualSpec | TimmSpec
     neck_channels: int
     stacked_convolutions: int
     step_convolutions: int
@@ -200,7 +216,7 @@ class Architecture:
         return architecture
 
 
-_ENCODERS: dict[str, type] = {"infmae": InfmaeSpec, "dinov2": Dinov2Spec, "residual": ResidualSpec}
+_ENCODERS: dict[str, type] = {"infmae": InfmaeSpec, "dinov2": Dinov2Spec, "residual": ResidualSpec, "timm": TimmSpec}
 
 
 def _spec(section: Section) -> Any:

@@ -178,7 +178,7 @@ def describe(parameters: Parameters, mixed: bool) -> Description:
             visible,
             build.joint_head(architecture).to("meta"),
             tuple(step_heads.values()),
-            _images(section.batch_size, section.tiles.sizes[0]),
+            _images(section.batch_size, section.tiles.size),
             mixed,
         ),
         _inference(infrared, visible, entry, images),

@@ -79,7 +79,7 @@ class Dinov2Encoder(Recomputing):
         table, first = self.vit.pos_embed, self.vit.cls_token
         if not self.spec.registers:
             first, table = first + table[:, :1], table[:, 1:]
-        tokens = tokens + resized(table, grid, self.spec.antialias)
+        tokens = tokens + resized(table, grid, self.spec.antialias, self.spec.position_offset)
         before = [first] if not self.spec.registers else [first, self.vit.reg_token]
         return torch.cat([*(token.expand(count, -1, -1) for token in before), tokens], dim=1)
 

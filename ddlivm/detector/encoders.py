@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from ddlivm.detector.architecture import Dinov2Spec, EncoderSpec, InfmaeSpec, Modality, ResidualSpec
+from ddlivm.detector.architecture import Dinov2Spec, EncoderSpec, InfmaeSpec, Modality, ResidualSpec, TimmSpec
 from ddlivm.detector.infmae import InfmaeEncoder
 from ddlivm.detector.residual import ResidualEncoder
 
@@ -35,6 +35,10 @@ def build_encoder(spec: EncoderSpec, modality: Modality) -> nn.Module:
             return Dinov2Encoder(spec)
         case ResidualSpec():
             return ResidualEncoder(spec, modality)
+        case TimmSpec():
+            from ddlivm.detector.convolutional import TimmEncoder  # as above
+
+            return TimmEncoder(spec, modality)
 
 
 def fuse(infrared: Pyramid, visible: Pyramid) -> Pyramid:

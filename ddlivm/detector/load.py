@@ -1,5 +1,6 @@
 """A trained detector: encode once, detect with any head of the bank."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -34,7 +35,7 @@ class Detector:
         architecture: what it is built from.
         infrared: the infrared encoder.
         visible: the visible encoder.
-        entries: the bank's entries by epoch.
+        entries: the bank's entries by epoch; those without a two-stage head are of one stage.
         infrared_only: the reference that sees one modality.
     """
 
@@ -46,7 +47,7 @@ class Detector:
         architecture: Architecture,
         infrared: nn.Module,
         visible: nn.Module,
-        entries: dict[str, BankEntry],
+        entries: Mapping[str, OneStage],
         infrared_only: OneStage,
     ) -> None:
         self.architecture = architecture
@@ -63,7 +64,8 @@ class Detector:
     @property
     def heads(self) -> tuple[str, ...]:
         """The heads to choose from: `fcos-<epoch>` and `mask_rcnn-<epoch>`, in the order they were trained."""
-        return tuple(f"{kind}-{epoch}" for kind in (FCOS, MASK_RCNN) for epoch in sorted(self.entries))
+        both = [epoch for epoch in sorted(self.entries) if isinstance(self.entries[epoch], BankEntry)]
+        return (*(f"{FCOS}-{epoch}" for epoch in sorted(self.entries)), *(f"{MASK_RCNN}-{epoch}" for epoch in both))
 
     def to(self, device: torch.device) -> Self:
         """Move everything to a device, where images follow; detections come back from it."""
@@ -125,9 +127,9 @@ class Detector:
         if head not in self.heads:
             raise InputError(f"head {head!r} is not in the bank; it has {', '.join((*self.heads, INFRARED_ONLY))}")
         entry, fused = self.entries[epoch], fuse(infrared, visible)
-        if kind == FCOS:
-            return entry.detect(fused, self.working_size, minimum_score)
-        return entry.detect_in_two_stages(fused, self.working_size, minimum_score)
+        if kind == MASK_RCNN and isinstance(entry, BankEntry):
+            return entry.detect_in_two_stages(fused, self.working_size, minimum_score)
+        return entry.detect(fused, self.working_size, minimum_score)
 
     @torch.no_grad()
     def detect_untrained(
@@ -151,6 +153,8 @@ def untrained(architecture: Architecture) -> Detector:
         infrared, visible = build.encoders(architecture)
         entry = build.bank_entry(architecture)
         reference = build.infrared_head(architecture, len(load_taxonomy()))
+    # Fresh heads give every place a score of about 0.01: under the heads' own floor they would detect nothing.
+    entry.bbox_head.test_cfg["score_thr"] = 0.0
     return Detector(architecture, infrared, visible, {"000": entry}, reference)
 
 
@@ -165,14 +169,16 @@ def load_detector(encoders: Path, bank: Path) -> Detector:
         raise InputError(f"{bank}: its heads were not trained on the encoders in {encoders}; train the heads again")
     content = read_json(bank / "bank.json")
     try:
-        files = {str(epoch): str(name) for epoch, name in content["entries"].items()}
+        files = {
+            str(epoch): (str(entry["file"]), MASK_RCNN in entry["heads"]) for epoch, entry in content["entries"].items()
+        }
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{bank / 'bank.json'}: does not list a bank's entries; train the heads again") from error
     infrared, visible = build.encoders(architecture)
     load_weights(encoders / "encoders.safetensors", {"infrared": infrared, "visible": visible})
     entries = {}
-    for epoch, name in files.items():
-        entries[epoch] = build.bank_entry(architecture)
+    for epoch, (name, two_stages) in files.items():
+        entries[epoch] = build.bank_entry(architecture) if two_stages else build.joint_head(architecture)
         load_weights(bank / name, {"": entries[epoch]})
     reference = build.infrared_head(architecture, len(load_taxonomy()))
     load_weights(bank / "infrared_only.safetensors", {"": reference})

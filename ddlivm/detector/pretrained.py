@@ -4,13 +4,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, cast
 
 from torch import nn
 
 from ddlivm.detector.dinov2_layouts import to_timm
+from ddlivm.detector.efficientnet_layouts import from_efficientnet
+from ddlivm.detector.packaged import packaged_file
 from ddlivm.detector.recomputation import Recomputing
 from ddlivm.errors import InputError
-from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder, ResidualEncoder
+from ddlivm.parameters.encoders import PACKAGE, Dinov2Encoder, InfmaeEncoder, ResidualEncoder, TimmEncoder
 from ddlivm.weight_files import State, misfits, read_weights, told
 
 PREFIX = r"(?:(?:module|_orig_mod|encoder|backbone)\.)*"
@@ -63,20 +66,41 @@ LAYOUTS = {
         ignored=("mask_token",),
         own=(),
     ),
+    # Detection has no use for the classifier.
+    "timm": Layout(
+        part="pyramid",
+        anchors=("conv_stem.weight", "_conv_stem.weight"),
+        convert=from_efficientnet,
+        ignored=("conv_head.", "bn2.", "classifier."),
+        own=(),
+    ),
 }
 
 
-def begin(encoder: nn.Module, section: InfmaeEncoder | Dinov2Encoder | ResidualEncoder) -> None:
+class Freezing(Protocol):
+    """An encoder whose leading stages can be taken out of training; importing its module takes timm's seconds."""
+
+    def freeze(self, count: int) -> None:
+        """Take the first stages out of training."""
+
+
+def begin(encoder: nn.Module, section: InfmaeEncoder | Dinov2Encoder | ResidualEncoder | TimmEncoder) -> None:
     """Give a fresh encoder the weights that its section names, and set how it is trained.
 
     Raises:
         InputError: as `load_pretrained`.
     """
-    if isinstance(section, ResidualEncoder) or not isinstance(encoder, Recomputing):
-        return
-    encoder.gradient_checkpointing = section.gradient_checkpointing
-    if section.weights is not None:
-        load_pretrained(encoder, section.kind, Path(section.weights), section.allowed_differences)
+    match section:
+        case ResidualEncoder():
+            return
+        case TimmEncoder():
+            if section.weights is not None:
+                load_pretrained(encoder, section.kind, _file(section.weights))
+            cast(Freezing, encoder).freeze(section.frozen_stages)
+        case _:
+            cast(Recomputing, encoder).gradient_checkpointing = section.gradient_checkpointing
+            if section.weights is not None:
+                load_pretrained(encoder, section.kind, Path(section.weights), section.allowed_differences)
 
 
 def load_pretrained(encoder: nn.Module, kind: str, path: Path, allowed_differences: tuple[str, ...] = ()) -> None:
@@ -117,6 +141,10 @@ def load_pretrained(encoder: nn.Module, kind: str, path: Path, allowed_differenc
     if not all(value.isfinite().all() for value in kept.values()):
         raise InputError(f"{path}: holds values that are not numbers; export it again")
     target.load_state_dict(kept, strict=False)
+
+
+def _file(weights: str) -> Path:
+    return packaged_file(weights.removeprefix(PACKAGE)) if weights.startswith(PACKAGE) else Path(weights)
 
 
 def _converted(path: Path, layout: Layout) -> State:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ddlivm.data import load_taxonomy
-from ddlivm.evaluation.boxes import Boxes
-from ddlivm.evaluation.figures import Curves, Limits, Operating, Side
-from ddlivm.evaluation.metrics import correct, found, precision_curves
+from ddlivm.data.boxes import Boxes, correct, found
+from ddlivm.evaluation.figures import Curves, Limits, Matched, Operating, Side
+from ddlivm.evaluation.metrics import precision_curves
 
 SIDES = (0.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0)
 THRESHOLDS = tuple(round(0.05 * step, 2) for step in range(1, 20))
@@ -38,6 +38,25 @@ def thresholds(predictions: Boxes, truth: Boxes, iou_threshold: float) -> tuple[
             )
         )
     return tuple(answer)
+
+
+def matched(predictions: Boxes, truth: Boxes, recall40: float, iou_threshold: float) -> Matched:
+    """Return a head's accuracy at the highest threshold that reaches a recall.
+
+    Args:
+        predictions: all of them.
+        truth: the labels.
+        recall40: the recall to reach, 0 to 1.
+        iou_threshold: the least IoU of a match.
+    """
+    ordered, truth = predictions.canonical(), truth.canonical()
+    recalled = np.cumsum(found(ordered, truth, iou_threshold) >= 0) / len(truth)
+    first = int(np.searchsorted(recalled, recall40 - 1e-9))
+    if first == len(recalled):
+        return Matched(recall40, None, None)
+    threshold = float(ordered.scores[first])
+    above = ordered.above(threshold)
+    return Matched(recall40, round(float(correct(above, truth).mean()), 5), threshold)
 
 
 def confusion(predictions: Boxes, truth: Boxes, iou_threshold: float) -> tuple[tuple[int, ...], ...]:

@@ -13,11 +13,35 @@ from ddlivm.files import read_json, write_json
 
 
 @dataclass(frozen=True)
+class Matched:
+    """A head at the highest threshold that reaches a recall; it takes the held-out labels to find that threshold.
+
+    Attributes:
+        recall40: The recall that is asked for.
+        accuracy: The head's accuracy there; None where it never finds as many defects.
+        threshold: The threshold; None likewise.
+    """
+
+    recall40: float
+    accuracy: float | None
+    threshold: float | None
+
+
+@dataclass(frozen=True)
 class HeadFigures:
-    """One head's figures: over the fold's held-out sites, and on each of them."""
+    """One head's figures.
+
+    Attributes:
+        all: Over the fold's held-out sites.
+        sites: On each of them.
+        threshold: The shipped threshold, at which accuracy and recall are taken.
+        matched: Over all held-out sites at a matched recall, a diagnostic.
+    """
 
     all: Measures
     sites: dict[str, Measures]
+    threshold: float
+    matched: Matched
 
 
 @dataclass(frozen=True)
@@ -113,7 +137,7 @@ class FoldFigures:
         sites: the held-out sites' names, by id.
         simulated: whether any of them is simulated: then every number is.
         pairs: how many pairs were evaluated.
-        score_threshold: of accuracy, recall and the number of predictions.
+        score_threshold: the selected head's, of its accuracy, recall and number of predictions.
         iou_threshold: of recall and mAP.
         chosen: the head that was selected without labels.
         rows: the heads that the tables name, by row.

@@ -37,7 +37,8 @@ def candidates(fold: FoldFigures) -> Table:
     """Every head of one fold: how it held, and what the labels say of it."""
     rows = []
     for entry in fold.selection.candidates:
-        measures = fold.heads[entry.head].all
+        own = fold.heads[entry.head]
+        measures = own.all
         spread = "" if entry.spread is None else f"{entry.spread[0]:.3f} to {entry.spread[1]:.3f}"
         cells = (
             Cell(NOTHING if entry.score is None else f"{entry.score:.3f}", spread),
@@ -46,15 +47,26 @@ def candidates(fold: FoldFigures) -> Table:
             Cell(f"{measures.recall40:.3f}"),
             Cell(str(measures.predictions)),
             Cell(f"{measures.map40:.3f}"),
+            Cell(f"{own.threshold:.3f}"),
+            Cell(NOTHING if own.matched.accuracy is None else f"{own.matched.accuracy:.3f}"),
         )
         rows.append(Row(entry.head, cells, own=entry.head == fold.chosen))
-    at = f"@{fold.iou_threshold:g}"
+    at, recall = f"@{fold.iou_threshold:g}", fold.heads[fold.chosen].matched.recall40
     return Table(
         f"heads_{fold.fold}",
         f"Every head on {fold_title(fold)}{simulated([fold])}",
-        f"Mean IoU {COMPARED[fold.selection.score]}, with its 95 % interval; the rest is hindsight, at score ≥ "
-        f"{fold.score_threshold:g}.",
+        f"Mean IoU {COMPARED[fold.selection.score]}, with its 95 % interval; the rest is hindsight, at each head's "
+        "shipped threshold. The last column is a diagnostic: it takes the labels to find the threshold of that recall.",
         "Head",
-        ("Mean IoU", "Detections tried", "Accuracy", f"recall{at}", "predictions", f"mAP{at}"),
+        (
+            "Mean IoU",
+            "Detections tried",
+            "Accuracy",
+            f"recall{at}",
+            "predictions",
+            f"mAP{at}",
+            "Threshold",
+            f"Accuracy at recall {recall:g}",
+        ),
         tuple(rows),
     )

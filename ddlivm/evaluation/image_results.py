@@ -10,9 +10,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from ddlivm.data import Site, load_taxonomy
+from ddlivm.data.boxes import Boxes, found
 from ddlivm.errors import InputError
-from ddlivm.evaluation.boxes import Boxes
-from ddlivm.evaluation.metrics import found
 from ddlivm.files import read_json, sha256, write_json
 
 FILE = "results.json"

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.data import load_taxonomy
-from ddlivm.evaluation.boxes import Boxes, match, overlaps
+from ddlivm.data.boxes import Boxes, correct, found
 
 RECALL_LEVELS = np.linspace(0, 1, 101)
 """Where the interpolated precision-recall curve is read, as COCO's evaluation does."""
@@ -55,44 +55,6 @@ class Measures:
     predictions: int
     defects: int
     types: dict[str, TypeMeasures]
-
-
-def correct(predictions: Boxes, truth: Boxes) -> npt.NDArray[np.bool_]:
-    """Return which predictions are correct (4.1.4): the truth box of highest IoU, above 0, has the same class.
-
-    Where several truth boxes share the highest IoU, one of the same class is enough.
-
-    Returns:
-        (n,) bool, parallel to `predictions`.
-    """
-    pairs = overlaps(predictions, truth)
-    best = np.zeros(len(predictions))
-    np.maximum.at(best, pairs.prediction, pairs.iou)
-    right = (pairs.iou == best[pairs.prediction]) & (
-        predictions.classes[pairs.prediction] == truth.classes[pairs.truth]
-    )
-    answer = np.zeros(len(predictions), dtype=bool)
-    answer[pairs.prediction[right]] = True
-    return answer
-
-
-def found(predictions: Boxes, truth: Boxes, iou_threshold: float, same_class: bool = True) -> npt.NDArray[np.int64]:
-    """Match predictions to truth boxes one to one, in the order of falling score.
-
-    Args:
-        predictions: sorted by `Boxes.canonical`.
-        truth: the labels.
-        iou_threshold: the least IoU of a match.
-        same_class: whether both must have the same class.
-
-    Returns:
-        (n,) int64: the truth box that each prediction finds, or -1.
-    """
-    pairs = overlaps(predictions, truth)
-    good = pairs.iou >= iou_threshold
-    if same_class:
-        good &= predictions.classes[pairs.prediction] == truth.classes[pairs.truth]
-    return match(pairs[good], len(predictions))
 
 
 def interpolated_precision(

@@ -40,8 +40,7 @@ def write_report(figures: Sequence[Path], parameters: Report, out: Path) -> None
         raise InputError("no figures were given; run the cross-domain evaluation of at least one fold")
     loaded.sort(key=lambda item: (item[1].fold == ALL, item[1].fold))
     folds = [fold for _, fold in loaded]
-    settings = {(fold.score_threshold, fold.iou_threshold) for fold in folds}
-    if len(settings) > 1:
+    if len({fold.iou_threshold for fold in folds}) > 1:
         raise InputError("the folds were evaluated at different thresholds; run the cross-domain evaluation again")
 
     tables = [table2(folds), table4(folds), table5(folds), choices(folds)]
@@ -74,9 +73,10 @@ def summary(folds: Sequence[FoldFigures]) -> dict[str, Any]:
         "folds": {
             fold.fold: _brief(fold.row("selected").all)
             | {"chosen": fold.chosen, "tie": fold.selection.tie, "regret": asdict(fold.regret)}
+            | {"threshold": fold.score_threshold, "matched": asdict(fold.row("selected").matched)}
+            | {"set_aside": list(fold.selection.set_aside)}
             for fold in folds
         },
-        "score_threshold": folds[0].score_threshold,
         "iou_threshold": folds[0].iou_threshold,
         "simulated": any(fold.simulated for fold in folds),
         "transductive": True,
@@ -148,7 +148,6 @@ def _page(loaded: Sequence[tuple[Path, FoldFigures]], tables: Sequence[Table], p
     return environment.get_template("report.html").render(
         title=parameters.title,
         simulated=any(fold.simulated for fold in folds),
-        score_threshold=folds[0].score_threshold,
         iou_threshold=folds[0].iou_threshold,
         pairs=sum(fold.pairs for fold in evaluation_folds(folds)),
         tiles=sections.headline(evaluation_folds(folds), row_means(folds)),

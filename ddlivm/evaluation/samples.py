@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 
 from ddlivm.data import Detections, Labels, Pair, PairAlignment, Site, SiteAlignments, Transform, load_taxonomy
-from ddlivm.evaluation.boxes import Boxes
+from ddlivm.data.boxes import Boxes, correct
 from ddlivm.evaluation.figures import Picture
-from ddlivm.evaluation.metrics import correct
 from ddlivm.evaluation.pictures import (
     BLACK,
     BLUE,

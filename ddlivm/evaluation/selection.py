@@ -7,8 +7,9 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from ddlivm.data import Site, load_taxonomy
+from ddlivm.data.boxes import Boxes
+from ddlivm.data.calibration import Calibration
 from ddlivm.errors import InputError
-from ddlivm.evaluation.boxes import Boxes
 from ddlivm.files import read_json
 
 COMPARED = {"paper": "before and after defects are pasted", "agreement": "with the other heads' detections"}
@@ -50,6 +51,8 @@ class SelectionScores:
         references: what is evaluated beside the candidates and never chosen.
         notes: what a reader of the choice must know.
         score: how the heads were judged.
+        set_aside: The source sites that the heads were calibrated on.
+        calibrations: Each head's calibration, the references' too; its threshold is the one that ships.
     """
 
     fold: str
@@ -61,6 +64,8 @@ class SelectionScores:
     last_fcos: str
     last_mask_rcnn: str
     references: tuple[str, ...]
+    calibrations: dict[str, Calibration]
+    set_aside: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     score: Literal["paper", "agreement"] = "paper"
 
@@ -68,6 +73,10 @@ class SelectionScores:
     def heads(self) -> tuple[str, ...]:
         """Every head that has detections: candidates, then references."""
         return (*(candidate.head for candidate in self.candidates), *self.references)
+
+    def threshold(self, head: str) -> float:
+        """Return the score from which on a head's detections are reported."""
+        return self.calibrations[head].threshold
 
     @property
     def rows(self) -> dict[str, str]:
@@ -84,11 +93,15 @@ class SelectionScores:
         """
         path = folder / "selection.json"
         try:
-            return TypeAdapter(cls).validate_python(read_json(path))
+            loaded = TypeAdapter(cls).validate_python(read_json(path))
         except ValidationError as error:
             first = error.errors()[0]
             key = ".".join(map(str, first["loc"]))
             raise InputError(f"{path}: {key}: {first['msg']}; run head selection again") from error
+        missing = [head for head in loaded.heads if head not in loaded.calibrations]
+        if missing:
+            raise InputError(f"{path}: calibrations: has none for head {missing[0]!r}; run head selection again")
+        return loaded
 
 
 def load_detections(folder: Path, site: Site, head: str) -> Boxes:

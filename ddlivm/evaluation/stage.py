@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ddlivm.data import DataSet, Site, SiteAlignments
+from ddlivm.data.boxes import Boxes
 from ddlivm.errors import InputError
 from ddlivm.evaluation import analysis
-from ddlivm.evaluation.boxes import Boxes
 from ddlivm.evaluation.figures import FoldFigures, HeadFigures, Regret, SiteAlignment
 from ddlivm.evaluation.histories import load_history
 from ddlivm.evaluation.image_results import image_results
@@ -45,7 +45,7 @@ def evaluate_fold(
         selection: the head selection's folder, with every head's detections in raw infrared pixels.
         fold: the held-out site, or `all` for the gate's sites.
         gate_sites: what the fold `all` holds out.
-        parameters: the thresholds.
+        parameters: the IoU of recall and mAP, and a recall to compare heads at.
         out: an empty folder.
 
     Raises:
@@ -62,21 +62,23 @@ def evaluate_fold(
         )
     truths = {site.id: _truth(site) for site in sites}
     detections = {head: {site.id: load_detections(selection, site, head) for site in sites} for head in chosen.heads}
+    truth = _pooled(truths)
     heads = {}
     for head, by_site in detections.items():
+        threshold = chosen.threshold(head)
         measures = {
-            name: measure(boxes, truths[name], parameters.score_threshold, parameters.iou_threshold)
-            for name, boxes in by_site.items()
+            name: measure(boxes, truths[name], threshold, parameters.iou_threshold) for name, boxes in by_site.items()
         }
-        heads[head] = HeadFigures(mean_over_sites(list(measures.values())), measures)
+        matched = analysis.matched(_pooled(by_site), truth, parameters.matched_recall, parameters.iou_threshold)
+        heads[head] = HeadFigures(mean_over_sites(list(measures.values())), measures, threshold, matched)
 
-    image_results(sites, chosen.default, detections[chosen.default], truths, parameters.iou_threshold).save(out)
+    image_results(sites, chosen.chosen, detections[chosen.chosen], truths, parameters.iou_threshold).save(out)
 
-    truth = _pooled(truths)
     pooled = {row: _pooled(detections[head]) for row, head in chosen.rows.items()}
-    selected = pooled["selected"].above(parameters.score_threshold)
+    threshold = chosen.threshold(chosen.chosen)
+    selected = pooled["selected"].above(threshold)
     alignments = SiteAlignments.load(transforms / "transforms.json")
-    shown = {name: boxes.above(parameters.score_threshold) for name, boxes in detections[chosen.chosen].items()}
+    shown = {name: boxes.above(threshold) for name, boxes in detections[chosen.chosen].items()}
     pictures = write_samples(sites, alignments, shown, out) + write_series_pictures(
         dataset, series, resolved.sources, out
     )
@@ -85,7 +87,7 @@ def evaluate_fold(
         sites={site.id: site.name for site in sites},
         simulated=any(bool(site.facts.get("simulated")) for site in sites),
         pairs=sum(len(site.pairs) for site in sites),
-        score_threshold=parameters.score_threshold,
+        score_threshold=threshold,
         iou_threshold=parameters.iou_threshold,
         chosen=chosen.chosen,
         rows=chosen.rows,

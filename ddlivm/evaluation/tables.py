@@ -199,7 +199,7 @@ def _at(folds: Sequence[FoldFigures]) -> str:
 def _how(folds: Sequence[FoldFigures]) -> str:
     fold = folds[0]
     return (
-        f"Accuracy and recall@{fold.iou_threshold:g} at score ≥ {fold.score_threshold:g}; accuracy is the share of "
+        f"Accuracy and recall@{fold.iou_threshold:g} at each head's shipped threshold; accuracy is the share of "
         f"the predictions that are right, so read it with recall and their number{simulated(folds)}."
     )
 

@@ -15,7 +15,7 @@ from ddlivm.data import Pair, PairAlignment, read_infrared, read_visible, width_
 from ddlivm.errors import InputError
 from ddlivm.evaluation.pictures import Image
 from ddlivm.inspection.folder import Rejected
-from ddlivm.inspection.settings import load_settings
+from ddlivm.parameters.alignment import STRUCTURE
 
 Masks = tuple[Field | None, Field | None]
 Segment = Callable[[Field, npt.NDArray[np.uint8]], Masks]
@@ -58,7 +58,7 @@ def align_files(infrared_path: Path, visible_path: Path, segment: Segment) -> tu
 
     infrared, visible = read_infrared(infrared_path).values, read_visible(visible_path)
     masks = segment(infrared, visible)
-    settings = load_settings().alignment
+    settings = STRUCTURE
     try:
         share = width_share(infrared_path, visible_path)
         alignment = align_pair(gather(infrared_path.stem, infrared, visible, *masks, share), settings)
@@ -110,7 +110,7 @@ def align_folder(
             sizes[pair.name] = one.sizes
             yield one
 
-    site, found = align_pairs(evidence(), load_settings().alignment)
+    site, found = align_pairs(evidence(), STRUCTURE)
     more = [STRUCTURE_ALONE] if bare else []
     return _described(site, more), {name: describe(alignment, *sizes[name], more) for name, alignment in found.items()}
 

@@ -16,7 +16,7 @@ SUMMARY = "summary.json"
 ALIGNMENT = "alignment.json"
 
 
-def predict(folder: Path, model: Path, out: Path, names: str | None, score: float, head: str) -> None:
+def predict(folder: Path, model: Path, out: Path, names: str | None, score: float | None, head: str) -> None:
     """Inspect a folder of pairs and write what was found.
 
     Args:
@@ -24,7 +24,7 @@ def predict(folder: Path, model: Path, out: Path, names: str | None, score: floa
         model: a shipped model's directory.
         out: detections.coco.json, detections.csv, annotated/, report.html and summary.json go here.
         names: the rule of the files' names, where they follow none of the usual ones.
-        score: detections below it are left out.
+        score: detections below it are left out; None for the threshold that ships with the head.
         head: `select` on these pairs, `default`, or a head's name.
 
     Raises:

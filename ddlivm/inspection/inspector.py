@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.data import AlignedPair, Detections, Pair, PairAlignment
+from ddlivm.data import AlignedPair, Pair, PairAlignment
 from ddlivm.errors import InputError
 from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.inspection import HeadChoice, InspectedPair, Inspection
 from ddlivm.inspection.model import ShippedModel
-from ddlivm.inspection.panels import on_panels
 from ddlivm.inspection.place import read_place
-from ddlivm.inspection.settings import load_settings
+from ddlivm.parameters import Alignment
 
 if TYPE_CHECKING:
     from ddlivm.alignment import PairEvidence
     from ddlivm.augmentation.source_defects import SourceDefects
     from ddlivm.segmentation import Segmenter
-    from ddlivm.selection.examination import HeadBank
+    from ddlivm.selection.chain import Chain
 
 Image = TypeVar("Image", npt.NDArray[np.float32], npt.NDArray[np.uint8])
 NONE_LEFT = "no pair could be used; see the reasons above"
@@ -39,16 +38,13 @@ class Inspector:
 
     Attributes:
         align: finds the transforms of one plant's pairs.
-        panels: panel probability over a raw visible image (H, W, 3), at any size; detections off the panels are left
-            out.
-        detector: the encoders and heads.
-        default: the head that the model's gate has judged.
+        chain: from a pair to its detections, as it was judged.
+        default: the head that is used where none can be selected.
         source_defects: loads what is pasted to select a head.
     """
 
     align: Aligner
-    panels: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
-    detector: "HeadBank"
+    chain: "Chain"
     default: str
     source_defects: "Callable[[], SourceDefects]"
 
@@ -62,12 +58,17 @@ class Inspector:
         from ddlivm.augmentation.source_defects import SourceDefects
         from ddlivm.detector.load import load_detector
         from ddlivm.segmentation import load_segmenter
+        from ddlivm.selection.chain import Chain
 
-        segmenter = load_segmenter(model.segmenter)
+        segmenter, settings = load_segmenter(model.segmenter), model.card.settings
         return cls(
-            align=_by_panels(segmenter),
-            panels=lambda visible: segmenter.small_probabilities([visible])[0],
-            detector=load_detector(model.encoders, model.bank),
+            align=_by_panels(segmenter, settings.alignment),
+            chain=Chain(
+                detector=load_detector(model.encoders, model.bank),
+                panels=lambda visible: segmenter.small_probabilities([visible])[0],
+                parameters=settings.head_selection,
+                calibrations=model.card.calibrations,
+            ),
             default=model.card.default,
             source_defects=lambda: SourceDefects.load(model.defects),
         )
@@ -75,7 +76,7 @@ class Inspector:
     def inspect(
         self,
         pairs: Sequence[Pair],
-        score: float = 0.3,
+        score: float | None = None,
         head: str = SELECT,
         sink: Sink | None = None,
         reject: Callable[[Rejected], None] | None = None,
@@ -84,7 +85,7 @@ class Inspector:
 
         Args:
             pairs: its pairs; one that cannot be read is left out.
-            score: detections below it are left out.
+            score: detections below it are left out; None for the threshold that ships with the head.
             head: `select` on these pairs, `default`, or a head's name.
             sink: is given each inspected pair with its pixels, while they are in memory.
             reject: is given each pair that is left out.
@@ -104,21 +105,24 @@ class Inspector:
         usable = [pair for pair in pairs if pair.name in alignments]
         if not usable:
             raise InputError(NONE_LEFT)
-        aligned = [AlignedPair(pair, alignments[pair.name].transform, self.detector.working_size) for pair in usable]
+        aligned = [
+            AlignedPair(pair, alignments[pair.name].transform, self.chain.detector.working_size) for pair in usable
+        ]
         choice = self._choose(head, aligned)
+        threshold = self.chain.calibration(choice.head).threshold if score is None else score
         inspected = []
         for number, pair in enumerate(aligned, start=1):
             # A copy keeps its images no longer than its turn.
             turn = AlignedPair(pair.pair, pair.transform, pair.working_size)
-            found = self._detect(turn, choice.head, score, alignments[pair.pair.name])
+            found = self._detect(turn, choice.head, threshold, alignments[pair.pair.name])
             inspected.append(found)
             if sink is not None:
                 sink(found, turn)
             _progress("detection", number, len(aligned))
-        return Inspection(tuple(inspected), tuple(rejected), site, choice, score)
+        return Inspection(tuple(inspected), tuple(rejected), site, choice, threshold)
 
     def _check_head(self, head: str) -> None:
-        known = (DEFAULT, SELECT, *self.detector.heads)
+        known = (DEFAULT, SELECT, *self.chain.detector.heads)
         if head not in known:
             raise InputError(f"head {head!r} is not in the model; expected one of {', '.join(known)}")
 
@@ -129,26 +133,21 @@ class Inspector:
             return HeadChoice(head, "named")
         from ddlivm.selection.examination import choose_head
 
-        settings = load_settings().head_selection
-        step = max(1, len(pairs) // (2 * (settings.maximum_pairs or len(pairs))))
-        print(f"selecting a head on {len(pairs[::step])} of {len(pairs)} pairs", flush=True)
-        selection = choose_head(self.detector, pairs[::step], self.source_defects(), settings)
+        print("selecting a head on these pairs", flush=True)
+        selection = choose_head(self.chain, pairs, self.source_defects())
         return HeadChoice(selection.chosen, "selected", selection.candidates, selection.notes)
 
-    def _detect(self, pair: AlignedPair, head: str, score: float, alignment: PairAlignment) -> InspectedPair:
+    def _detect(self, pair: AlignedPair, head: str, threshold: float, alignment: PairAlignment) -> InspectedPair:
         raw = pair.raw_infrared
-        infrared = self.detector.encode_infrared(pair.infrared()[None], raw.radiometric)
-        visible = self.detector.encode_visible(pair.visible()[None])
-        found = pair.frame.detections_to_raw(self.detector.detect(head, infrared, visible, score)[0])
-        height, width = pair.raw_visible.shape[:2]
-        kept = on_panels(found.boxes, self.panels(pair.raw_visible), (width, height), pair.transform)
+        found = self.chain.detect(head, self.chain.see(pair))
+        reported = found.on_panels[found.on_panels.scores >= threshold]
         return InspectedPair(
             pair=pair.pair,
             size=(raw.values.shape[1], raw.values.shape[0]),
             common=pair.frame.crop,
             alignment=alignment,
-            detections=_best_first(found[kept]),
-            off_panels=int((~kept).sum()),
+            detections=pair.frame.detections_to_raw(reported),
+            off_panels=int((found.beside.scores >= threshold).sum()),
             place=read_place(pair.pair.infrared_path, pair.pair.visible_path),
         )
 
@@ -171,11 +170,9 @@ def _read(pair: Pair, path: Path, read: Callable[[Pair], Image], leave_out: Call
         return None
 
 
-def _by_panels(segmenter: "Segmenter") -> Aligner:
+def _by_panels(segmenter: "Segmenter", settings: Alignment) -> Aligner:
     """Return what aligns pairs by their panels; of a few pairs the evidence is kept, of none the images."""
     from ddlivm.alignment import align_pairs, gather
-
-    settings = load_settings().alignment
 
     def evidence_of(pair: Pair, infrared: npt.NDArray[np.float32], visible: npt.NDArray[np.uint8]) -> "PairEvidence":
         infrared_mask, visible_mask = segmenter.small_probabilities([infrared, visible])
@@ -189,10 +186,6 @@ def _by_panels(segmenter: "Segmenter") -> Aligner:
         return align_pairs(chain([first], evidence), settings)
 
     return align
-
-
-def _best_first(detections: Detections) -> Detections:
-    return detections[np.argsort(-detections.scores, kind="stable")]
 
 
 def _progress(what: str, done: int, total: int) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,11 +12,15 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 
 from ddlivm.data import load_taxonomy, series_by_site
+from ddlivm.data.calibration import Calibration
 from ddlivm.errors import InputError
 from ddlivm.evaluation.selection import SelectionScores
 from ddlivm.files import read_json, sha256, write_json
+from ddlivm.parameters import InspectionSettings
 
 FILE = "model.json"
+FORMAT = 2
+"""Of the directory; 1 had no settings and no calibrations."""
 TRAINING_ONLY = ("history.json", "step3.safetensors", "infrared_step.safetensors")
 """What the stages' folders hold beside what an inspection reads."""
 PARTS = ("segmenter", "encoders", "bank", "defects")
@@ -28,11 +32,14 @@ class ModelCard:
 
     Attributes:
         format: of this directory; raised when a reader of the old one would misread it.
-        default: the head that is used unless another is asked for.
+        default: the head that is used where none can be selected, on a single pair say.
         heads: every head of the bank that may be chosen.
         classes: the defect types in class order.
         sources: the sites whose labelled defects are pasted when a head is selected.
         held_out: the sites that the model never learnt from.
+        set_aside: The source sites that its heads were calibrated on.
+        calibrations: Each head's calibration, with the threshold that ships.
+        settings: What an inspection runs with.
         files: path within the directory to sha256.
     """
 
@@ -42,12 +49,20 @@ class ModelCard:
     classes: tuple[str, ...]
     sources: tuple[str, ...]
     held_out: tuple[str, ...]
+    set_aside: tuple[str, ...]
+    calibrations: dict[str, Calibration]
+    settings: InspectionSettings
     files: dict[str, str]
+
+    def content(self) -> dict[str, Any]:
+        """Return the card as `model.json` holds it."""
+        content: dict[str, Any] = TypeAdapter(ModelCard).dump_python(self, mode="json")
+        return content
 
     @property
     def content_hash(self) -> str:
         """The sha256 that identifies the model: equal for equal files, wherever they lie."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(self.content(), sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -98,7 +113,13 @@ class ShippedModel:
 
 
 def build_model(
-    segmenter: Path, encoders: Path, bank: Path, series: Sequence[Path], selection: Path, out: Path
+    segmenter: Path,
+    encoders: Path,
+    bank: Path,
+    series: Sequence[Path],
+    selection: Path,
+    settings: InspectionSettings,
+    out: Path,
 ) -> ShippedModel:
     """Bring a fold's parts together as a model's directory.
 
@@ -110,6 +131,7 @@ def build_model(
         bank: the head checkpointing stage's output.
         series: the augmentation stage's outputs, one a site.
         selection: the head selection stage's output.
+        settings: what an inspection runs with.
         out: the directory to make.
 
     Raises:
@@ -123,15 +145,18 @@ def build_model(
     for site in sources:
         _copy(sites[site], out / "defects" / site, ["defects.json", "defects.safetensors"])
     card = ModelCard(
-        format=1,
+        format=FORMAT,
         default=scores.default,
         heads=tuple(candidate.head for candidate in scores.candidates),
         classes=load_taxonomy().names,
         sources=sources,
         held_out=scores.targets,
+        set_aside=scores.set_aside,
+        calibrations={head: scores.calibrations[head] for head in scores.heads},
+        settings=settings,
         files={path.relative_to(out).as_posix(): sha256(path) for path in _files(out)},
     )
-    write_json(out / FILE, asdict(card))
+    write_json(out / FILE, card.content())
     return ShippedModel.load(out)
 
 
@@ -161,8 +186,9 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _read_card(path: Path) -> ModelCard:
     content: Any = read_json(path)
-    if isinstance(content, dict) and content.get("format") not in (None, 1):
-        raise InputError(f"{path}: has format {content['format']}, 1 expected; update ddlivm")
+    if isinstance(content, dict) and content.get("format") not in (None, FORMAT):
+        advice = "train the model again" if content["format"] == 1 else "update ddlivm"
+        raise InputError(f"{path}: has format {content['format']}, {FORMAT} expected; {advice}")
     try:
         card = TypeAdapter(ModelCard).validate_python(content)
     except ValidationError as error:

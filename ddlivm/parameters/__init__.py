@@ -15,12 +15,14 @@ from ddlivm.files import read_yaml
 from ddlivm.parameters.alignment import Alignment
 from ddlivm.parameters.background_removal import BackgroundRemoval
 from ddlivm.parameters.base import Section
+from ddlivm.parameters.calibration import Calibration
 from ddlivm.parameters.cross_domain_evaluation import CrossDomainEvaluation
 from ddlivm.parameters.dtft_training import DtftTraining
 from ddlivm.parameters.gate import Gate
 from ddlivm.parameters.head_checkpointing import HeadCheckpointing
 from ddlivm.parameters.head_selection import HeadSelection
 from ddlivm.parameters.hstd_augmentation import HstdAugmentation
+from ddlivm.parameters.inspection import InspectionSettings
 from ddlivm.parameters.parameters import Parameters, Profile
 from ddlivm.parameters.registration import Registration
 from ddlivm.parameters.report import Report
@@ -29,12 +31,14 @@ from ddlivm.parameters.simulation import Simulation
 __all__ = [
     "Alignment",
     "BackgroundRemoval",
+    "Calibration",
     "CrossDomainEvaluation",
     "DtftTraining",
     "Gate",
     "HeadCheckpointing",
     "HeadSelection",
     "HstdAugmentation",
+    "InspectionSettings",
     "Parameters",
     "Profile",
     "Registration",

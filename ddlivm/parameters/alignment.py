@@ -30,3 +30,16 @@ class Alignment(Section):
     minimum_confidence: float = Field(ge=0, le=1)
     tolerance: float = Field(ge=0)
     threads: int = Field(ge=1)
+
+
+STRUCTURE = Alignment(
+    method="structure",
+    erosion=5,
+    minimum_area=0.01,
+    candidate_widths=3,
+    evidence_pairs=12,
+    minimum_confidence=0.5,
+    tolerance=4.0,
+    threads=2,
+)
+"""What `ddlivm align` uses, as no model comes with it."""

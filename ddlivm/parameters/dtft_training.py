@@ -7,31 +7,31 @@ from pydantic import Field, field_validator
 
 from ddlivm.errors import InputError
 from ddlivm.parameters.base import Section
-from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder, ResidualEncoder
+from ddlivm.parameters.encoders import PACKAGE, Dinov2Encoder, InfmaeEncoder, ResidualEncoder, TimmEncoder
 
 
 class Tiles(Section):
     """What is cut from the working images for training.
 
     Attributes:
-        sizes: (width, height), smallest first, working infrared pixels, multiples of 32; a defect is shown in the
-            smallest that it fits well, and a batch of larger ones has as many fewer.
+        size: (width, height) of a tile, working infrared pixels, multiples of 32. All tiles have one size: with
+            smaller ones for smaller defects, types would have unequal shares of the updates.
         per_epoch: tiles in an epoch; 0 for as many as there are pairs.
         defect_share: share of tiles that are placed on a defect, of each type equally often; the rest lie anywhere.
         plain: share of tiles that are no tiles but whole working images as they are, or with diffused hotspots.
         scale: the range of relative size at which ground is shown, around the native 1.
     """
 
-    sizes: list[tuple[int, int]] = Field(min_length=1)
+    size: tuple[int, int]
     per_epoch: int = Field(ge=0)
     defect_share: float = Field(ge=0, le=1)
     plain: float = Field(ge=0, le=1)
     scale: tuple[float, float]
 
-    @field_validator("sizes")
+    @field_validator("size")
     @classmethod
-    def _multiples(cls, value: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        return [multiples_of_32(size) for size in value]
+    def _multiples(cls, value: tuple[int, int]) -> tuple[int, int]:
+        return multiples_of_32(value)
 
     @field_validator("scale")
     @classmethod
@@ -49,6 +49,7 @@ class Augmentation(Section):
             `classic`, neither of them; `none`, tiles as they were cut.
         diffused: its hotspots are those of the diffused series.
         altitude: a quarter or a ninth of it is enlarged.
+        flips: it is mirrored left to right, and again top to bottom.
         rotation: it is turned by a few degrees.
         noise: Gaussian noise is added.
         cutout: a rectangle is hidden.
@@ -58,6 +59,7 @@ class Augmentation(Section):
     method: Literal["hstd", "oa_mix", "classic", "none"]
     diffused: float = Field(ge=0, le=1)
     altitude: float = Field(ge=0, le=1)
+    flips: float = Field(ge=0, le=1)
     rotation: float = Field(ge=0, le=1)
     noise: float = Field(ge=0, le=1)
     cutout: float = Field(ge=0, le=1)
@@ -87,7 +89,7 @@ class Training(Schedule):
 
     Attributes:
         epochs: how many; γ for the encoders, K - γ for the bank.
-        batch_size: tiles in a step, for each process.
+        batch_size: tiles in a step, for each process; of whole images as many as have their area, at least one.
         tiles: what is cut from the working images.
         augmentation: how often a tile is changed.
         precision: of the layers; losses are always float32. `auto` is bfloat16 on a GPU that has it.
@@ -134,22 +136,26 @@ class DtftTraining(Training):
         stacked_convolutions: in each branch of step 3's FCOS head.
         step_convolutions: in each branch of the FCOS heads of steps 1 and 2.
         schedule: `literal` takes a batch's three optimizer steps one after the other; `fused` takes the three losses in
-            one backward pass over one execution of each encoder, and one optimizer step.
+            one backward pass over one execution of each encoder, and one optimizer step; `joint` takes step 3 alone,
+            which is the ablation without DTFT.
         encoder_rate: the encoders' share of the learning rate.
         settling: share of the epochs after which batch normalisation in the encoders keeps its statistics; 1 for never.
+        measured_images: How many whole source images the statistics are measured on when they settle; 0 keeps the
+            running averages over tiles, or those that came with the weights.
         loss_weights: β₁ detection, β₂ positive distances, β₃ negative distances (Eq. 2).
         contrast: what Eq. 2 compares, and how.
     """
 
     working_size: tuple[int, int]
-    infrared_encoder: InfmaeEncoder | ResidualEncoder = Field(discriminator="kind")
-    visible_encoder: Dinov2Encoder | ResidualEncoder = Field(discriminator="kind")
+    infrared_encoder: InfmaeEncoder | ResidualEncoder | TimmEncoder = Field(discriminator="kind")
+    visible_encoder: Dinov2Encoder | ResidualEncoder | TimmEncoder = Field(discriminator="kind")
     neck_channels: int = Field(ge=8)
     stacked_convolutions: int = Field(ge=1, le=8)
     step_convolutions: int = Field(ge=1, le=8)
-    schedule: Literal["literal", "fused"]
+    schedule: Literal["literal", "fused", "joint"]
     encoder_rate: float = Field(gt=0, le=1)
     settling: float = Field(ge=0, le=1)
+    measured_images: int = Field(ge=0)
     loss_weights: tuple[float, float, float]
     contrast: Contrast
 
@@ -166,9 +172,10 @@ class DtftTraining(Training):
         """
         for key in ("infrared_encoder", "visible_encoder"):
             encoder = getattr(self, key)
-            if encoder.kind != "residual" and encoder.weights and not Path(encoder.weights).is_file():
+            weights = getattr(encoder, "weights", None)
+            if weights and not weights.startswith(PACKAGE) and not Path(weights).is_file():
                 raise InputError(
-                    f"dtft_training.{key}.weights: {encoder.weights} is no file; give the checkpoint's path, or null"
+                    f"dtft_training.{key}.weights: {weights} is not a file; give the checkpoint's path, or null"
                 )
 
 

@@ -6,6 +6,9 @@ from pydantic import Field, model_validator
 
 from ddlivm.parameters.base import Section
 
+PACKAGE = "package:"
+"""Beginning of `weights` where an installed package carries them."""
+
 
 class Pretrained(Section):
     """What an encoder that brings weights has beside its sizes.
@@ -60,6 +63,8 @@ class Dinov2Encoder(Pretrained):
         heads: of attention: 6, 12 and 16.
         registers: tokens beside the class token, 4 in the `reg4` files.
         grid: side of the position table as it was trained, 37 in the public files.
+        position_offset: What is added to the grid's sides before they are divided by the table's; 0.1 in DINOv2's own
+            code for files without registers, 0 for those with them.
         taps: three blocks, counted from 1, whose maps are added to the last one's; null for those at a sixth, a third
             and a half of the depth.
         norm_taps: whether the tapped maps pass the last norm, as DINOv2 does it.
@@ -73,6 +78,7 @@ class Dinov2Encoder(Pretrained):
     heads: int = Field(ge=1)
     registers: int = Field(ge=0, le=16)
     grid: int = Field(ge=1, le=128)
+    position_offset: float = Field(ge=0, lt=1)
     taps: tuple[int, int, int] | None
     norm_taps: bool
     summed: bool
@@ -85,6 +91,26 @@ class Dinov2Encoder(Pretrained):
         if self.taps is not None and not all(1 <= block <= self.depth for block in self.taps):
             raise ValueError(f"taps must be blocks from 1 to {self.depth}")
         return self
+
+
+class TimmEncoder(Section):
+    """A convolutional pyramid of timm's, for either modality.
+
+    Attributes:
+        kind: `timm`.
+        model: Name of the model in timm; it must offer features at strides 4, 8, 16 and 32.
+        channels: Channels of these four levels.
+        weights: A file to start from, .safetensors or .pth; `package:NAME` for the weights that an installed package
+            carries (`ddlivm/detector/packaged.py` lists them); null starts from fresh weights.
+        frozen_stages: How many of the leading stages keep the weights that they start from. Stage 1 is the stem and
+            the first block.
+    """
+
+    kind: Literal["timm"]
+    model: str = Field(pattern=r"^[a-z0-9_]+$")
+    channels: tuple[int, int, int, int]
+    weights: str | None
+    frozen_stages: int = Field(ge=0, le=7)
 
 
 class ResidualEncoder(Section):

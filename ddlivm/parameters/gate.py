@@ -18,8 +18,8 @@ class Gate(Section):
         confidence: of the interval on the difference in mAP@0.4 from the champion, 0 to 1.
         resamples: draws of the bootstrap that gives the interval.
         maximum_bytes: the largest model; null for no limit.
-        maximum_seconds_per_pair: the longest that head selection measured for the default head to detect in one pair;
-            null for no limit.
+        maximum_seconds_per_pair: the longest that head selection measured for the selected head to detect in one pair,
+            encoders and panels included; null for no limit.
     """
 
     sites: list[str] = Field(min_length=1)

@@ -31,6 +31,9 @@ class HeadCheckpointing(Training):
 
     Attributes:
         save_every: epochs between two entries of the bank.
+        keep_step3: Whether step 3's own neck and FCOS head are an entry of the bank too, as epoch 0.
+        tuned_rate: The share of the learning rate at which neck and FCOS head go on from step 3's weights; the
+            two-stage head and the infrared-only reference learn at the full rate.
         mask_rcnn: the two-stage head.
         cache_gigabytes: of disk, at most, for encoder outputs of whole images that are shown as they are
             (`tiles.plain`), in bfloat16; 0 for none. A pair takes 44 MB at the paper's size, and 10 MB for each of
@@ -38,5 +41,7 @@ class HeadCheckpointing(Training):
     """
 
     save_every: int = Field(ge=1)
+    keep_step3: bool
+    tuned_rate: float = Field(gt=0, le=1)
     mask_rcnn: MaskRcnn
     cache_gigabytes: float = Field(ge=0)

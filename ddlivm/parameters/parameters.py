@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from ddlivm.parameters.alignment import Alignment
 from ddlivm.parameters.background_removal import BackgroundRemoval
 from ddlivm.parameters.base import Section
+from ddlivm.parameters.calibration import Calibration
 from ddlivm.parameters.cross_domain_evaluation import CrossDomainEvaluation
 from ddlivm.parameters.dtft_training import DtftTraining
 from ddlivm.parameters.gate import Gate
@@ -33,6 +34,7 @@ class Parameters(Section):
     sites: list[str] = Field(min_length=1)
     folds: list[str] = Field(min_length=1)
     gate: Gate
+    calibration: Calibration
     simulation: Simulation
     hstd_augmentation: HstdAugmentation
     background_removal: BackgroundRemoval
@@ -46,7 +48,7 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _folds_are_sites(self) -> "Parameters":
-        for name in (*self.gate.sites, *(fold for fold in self.folds if fold != "all")):
+        for name in (*self.gate.sites, *self.calibration.sites, *(fold for fold in self.folds if fold != "all")):
             if name not in self.sites:
                 raise ValueError(f"{name!r} is no site; `sites` has {', '.join(self.sites)}")
         return self

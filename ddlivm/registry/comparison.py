@@ -69,10 +69,9 @@ def incomparable(challenger: Evidence, champion: Evidence) -> Iterator[str]:
         if fold not in challenger.figures:
             yield f"fold {fold} was evaluated for the champion and not for this model; add it to `folds`"
             continue
-        for name in ("score_threshold", "iou_threshold"):
-            ours, theirs = (getattr(side.figures[fold], name) for side in (challenger, champion))
-            if ours != theirs:
-                yield f"fold {fold}: the champion was evaluated with {name} {theirs}, this model with {ours}"
+        ours, theirs = (side.figures[fold].iou_threshold for side in (challenger, champion))
+        if ours != theirs:
+            yield f"fold {fold}: the champion was evaluated with iou_threshold {theirs}, this model with {ours}"
         if challenger.results[fold].evaluation_set != champion.results[fold].evaluation_set:
             yield f"fold {fold}: the champion was evaluated on other data; evaluate both on the same"
 
@@ -108,6 +107,6 @@ def _site_falls(site: str, before: Measures, after: Measures, margin: float) -> 
 
 
 def _judged(evidence: Evidence, fold: str) -> HeadFigures:
-    """Return the default head's figures on the gate's sites, and the selected head's on the others."""
+    """Return the judged head's figures on the gate's sites, and the selected head's on the others."""
     figures = evidence.figures[fold]
     return figures.heads[evidence.head] if fold == ALL else figures.row("selected")

@@ -21,12 +21,12 @@ class Evidence:
     """A model's evaluation.
 
     Attributes:
-        head: the head that it uses by default; it is the one that is judged.
+        head: the head that was selected on the gate's sites as an inspection selects it; it is the one that is judged.
         figures: each fold's figures; those of the fold `all` are the model's own, on the gate's sites, the others'
             are the same recipe's on other held-out sites.
         results: each fold's results pair by pair.
         size_bytes: of all the model's files.
-        seconds_per_pair: how long its default head took to detect in one pair; None where that was not measured.
+        seconds_per_pair: how long the chain took to detect in one pair with it; None where that was not measured.
     """
 
     head: str
@@ -36,9 +36,7 @@ class Evidence:
     seconds_per_pair: float | None
 
     @classmethod
-    def gather(
-        cls, head: str, folders: Iterable[Path], size_bytes: int, seconds_per_pair: float | None = None
-    ) -> "Evidence":
+    def gather(cls, folders: Iterable[Path], size_bytes: int, seconds_per_pair: float | None = None) -> "Evidence":
         """Read the evaluation stage's outputs.
 
         Raises:
@@ -50,7 +48,7 @@ class Evidence:
             figures[fold.fold], results[fold.fold] = fold, ImageResults.load(folder)
         if ALL not in figures:
             raise InputError(f"no figures of the fold {ALL!r} were given; add it to `folds` in params.yaml")
-        return cls(head, figures, results, size_bytes, seconds_per_pair)
+        return cls(figures[ALL].chosen, figures, results, size_bytes, seconds_per_pair)
 
     def save(self, folder: Path) -> None:
         """Write `evidence.json` and a folder a fold."""
@@ -72,9 +70,7 @@ class Evidence:
         try:
             folds = [folder / Path(fold).name for fold in content["folds"]]
             seconds = content["seconds_per_pair"]
-            return cls.gather(
-                str(content["head"]), folds, int(content["size_bytes"]), None if seconds is None else float(seconds)
-            )
+            return cls.gather(folds, int(content["size_bytes"]), None if seconds is None else float(seconds))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"{folder / FILE}: is not what registration wrote ({error!r}); register again") from error
 

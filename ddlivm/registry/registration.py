@@ -7,7 +7,7 @@ from typing import Any
 
 from ddlivm.files import write_json
 from ddlivm.inspection.model import build_model
-from ddlivm.parameters import Gate, Registration
+from ddlivm.parameters import Gate, InspectionSettings, Registration
 from ddlivm.registry.evidence import Evidence
 from ddlivm.registry.gate import judge
 from ddlivm.registry.store import mlflow_client, shown_uri
@@ -24,6 +24,7 @@ def register(
     selection: Path,
     figures: Sequence[Path],
     parameters: Registration,
+    settings: InspectionSettings,
     gate: Gate,
     out: Path,
     *,
@@ -44,24 +45,25 @@ def register(
         selection: its head selection.
         figures: every fold's figures, the fold `all`'s among them.
         parameters: the stage's section.
+        settings: what an inspection with the model runs with.
         gate: the criteria.
         out: an empty folder.
         lineage: how the inputs came to be; kept with the version.
-        seconds_per_pair: how long head selection measured the default head to take; None when it was not measured.
+        seconds_per_pair: how long head selection measured the selected head to take; None when it was not measured.
 
     Raises:
         InputError: an input is missing or damaged, the fold `all` was not evaluated, or MLflow cannot be reached.
     """
-    model = build_model(segmenter, encoders, bank, series, selection, out / "model")
+    model = build_model(segmenter, encoders, bank, series, selection, settings, out / "model")
     size = sum((model.folder / name).stat().st_size for name in model.card.files)
-    evidence = Evidence.gather(model.card.default, figures, size)
+    evidence = Evidence.gather(figures, size)
     verdict = judge(evidence, None, gate.model_copy(update={"maximum_seconds_per_pair": None}))
     write_json(
         out / "registration.json",
         {
             "name": parameters.name,
             "content_hash": model.card.content_hash,
-            "head": model.card.default,
+            "head": evidence.head,
             "verdict": verdict.decision,
             "reasons": list(verdict.reasons),
         },

@@ -146,7 +146,7 @@ def _create(client: "MlflowClient", name: str, candidate: Candidate) -> "ModelVe
         write_json(Path(folder) / LINEAGE, candidate.lineage)
         mlflow.log_artifacts(folder)
     ensure_model(client, name, "DD-LIVM: photovoltaic defects in infrared-visible pairs")
-    tags = {CONTENT: card.content_hash, HEAD: card.default}
+    tags = {CONTENT: card.content_hash, HEAD: candidate.evidence.head}
     return client.create_model_version(
         name, logged.model_uri, run_id=run.info.run_id, tags=tags, model_id=logged.model_id
     )

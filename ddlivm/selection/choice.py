@@ -19,7 +19,8 @@ class Candidate:
         score: how far its detections held, mean over all that were tried; None when it detected nothing.
         spread: 2.5th and 97.5th percentile of the score over bootstrap resamples of the pairs.
         detections: how many detections were tried.
-        eligible: whether these are at least half of the heads' median.
+        eligible: whether these are at least half of the heads' median. Where the median is 0 no head is: on a healthy
+            plant the few that detect something would be the ones with false alarms.
     """
 
     head: str
@@ -59,7 +60,8 @@ def choose(heads: Sequence[str], pairs: Sequence[Mapping[str, Held]], resamples:
 
     Pairs are resampled for the spread, since detections of one image are not independent. A head ties with the best
     when the difference of their scores over the same resamples includes 0; of those that tie, the FCOS head of the
-    latest epoch is chosen. One pair alone has no spread, so all heads tie on it.
+    latest epoch is chosen. One pair alone has no spread, and where most heads find nothing there is nothing to judge
+    by: then the default stands.
 
     Args:
         heads: the candidates, `<family>-<epoch>`.
@@ -70,7 +72,7 @@ def choose(heads: Sequence[str], pairs: Sequence[Mapping[str, Held]], resamples:
     sums = np.array([[pair.get(head, np.zeros(0)).sum() for head in heads] for pair in pairs]).reshape(-1, len(heads))
     counts = np.array([[len(pair.get(head, ())) for head in heads] for pair in pairs]).reshape(-1, len(heads))
     total = counts.sum(axis=0)
-    eligible = (total > 0) & (total >= np.median(total) / 2)
+    eligible = (total > 0) & (total >= np.median(total) / 2) & (np.median(total) > 0)
     scores = np.divide(sums.sum(axis=0), total, out=np.full(len(heads), np.nan), where=total > 0)
     resampled = _bootstrap(sums, counts, resamples, seed)
     candidates = tuple(
@@ -109,13 +111,16 @@ def last_of(heads: Sequence[str], family: str) -> str:
 
 def _settle(heads: Sequence[str], scores: Held, resampled: Held, pairs: int) -> tuple[str, bool, str]:
     """Return the chosen head, whether that is a tie, and what to say; ineligible heads have a score of NaN."""
+    default = last_of(heads, "fcos")
     if np.isnan(scores).all():
-        return last_of(heads, "fcos"), True, "no head detected anything: the last FCOS head stands"
+        return default, True, f"most heads detected nothing, so there is nothing to judge by: {default} stands"
+    if pairs < 2:
+        return default, True, f"one pair is too few to judge by: {default} stands"
     best = int(np.nanargmax(scores))
     equals = [
         head
         for index, head in enumerate(heads)
-        if index == best or (not np.isnan(scores[index]) and (pairs < 2 or _ties(resampled, best, index)))
+        if index == best or (not np.isnan(scores[index]) and _ties(resampled, best, index))
     ]
     if len(equals) == 1:
         return heads[best], False, ""

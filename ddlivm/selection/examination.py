@@ -9,55 +9,18 @@ the same share it), and two of each head.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from ddlivm.augmentation.contours import contour_finder
 from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import AlignedPair, Detections, load_taxonomy
 from ddlivm.parameters import HeadSelection
 from ddlivm.selection.agreement import agreements
+from ddlivm.selection.chain import Chain, Features, View
 from ddlivm.selection.choice import Held, Selection, choose
 from ddlivm.selection.perturbation import FarthestDefects, Perturbation, Target, targets_of
 from ddlivm.selection.robustness import held
-
-MINIMUM_SCORE = 0.05
-"""Detections below it are never written."""
-
-Features = Sequence[Any]
-"""A pyramid: four maps whose first axis is the batch."""
-
-
-class HeadBank(Protocol):
-    """What selection needs of `ddlivm.detector.load.Detector`."""
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """The heads to compare with, never to choose."""
-
-    @property
-    def heads(self) -> tuple[str, ...]:
-        """The heads to choose from."""
-
-    @property
-    def working_size(self) -> tuple[int, int]:
-        """(width, height) of the working infrared image."""
-
-    def encode_infrared(self, values: npt.NDArray[np.float32], radiometric: bool) -> Any:
-        """Encode (B, h, w) working infrared images to four maps."""
-
-    def encode_visible(self, images: npt.NDArray[np.uint8]) -> Any:
-        """Encode (B, 7h/4, 7w/4, 3) working visible images to four maps."""
-
-    def detect(self, head: str, infrared: Any, visible: Any, minimum_score: float = ...) -> list[Detections]:
-        """Detect with one head, in the working frame."""
-
-    def detect_untrained(
-        self, values: npt.NDArray[np.float32], radiometric: bool, images: npt.NDArray[np.uint8]
-    ) -> list[Detections]:
-        """Detect with fresh weights, in the working frame."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +45,7 @@ class Examination:
 
     Attributes:
         pair: the pair.
-        detections: head to its detections on the clean images, working frame, from `MINIMUM_SCORE`.
+        detections: head to its detections on the clean images, as the chain gives them, in the working frame.
         trial: how these held; None when that was not tried.
     """
 
@@ -96,110 +59,102 @@ class Examiner:
     """Examines pairs.
 
     Attributes:
-        detector: the encoders and heads.
+        chain: from a pair to its detections; those from their head's threshold on are judged.
         perturbation: makes the perturbed images.
         score: how a detection is judged, `paper` or `agreement`.
-        score_threshold: detections from here on are judged.
         references: heads to run on the clean images only.
     """
 
-    detector: HeadBank
+    chain: Chain
     perturbation: Perturbation
     score: str
-    score_threshold: float
     references: tuple[str, ...] = ()
 
     def examine(self, pair: AlignedPair, judge: bool) -> Examination:
         """Detect with every head; with `judge`, also see how the detections hold."""
-        values, images, radiometric = pair.infrared(), pair.visible()[None], pair.raw_infrared.radiometric
-        visible = self.detector.encode_visible(images)
-        infrared = self.detector.encode_infrared(values[None], radiometric)
-        detections = {
-            head: self.detector.detect(head, infrared, visible, MINIMUM_SCORE)[0] for head in self.detector.heads
-        }
-        sure = {head: found[found.scores >= self.score_threshold] for head, found in detections.items()}
-        for head in self.references:
-            detections[head] = (
-                self.detector.detect_untrained(values[None], radiometric, images)[0]
-                if head == "untrained"
-                else self.detector.detect(head, infrared, visible, MINIMUM_SCORE)[0]
-            )
+        view = self.chain.see(pair)
+        heads = self.chain.detector.heads
+        detections = {head: self.chain.detect(head, view).on_panels for head in (*heads, *self.references)}
+        sure = {head: self._reported(head, detections[head]) for head in heads}
         if not (judge and any(map(len, sure.values()))):
             return Examination(pair, detections, None)
         if self.score == "agreement":
             return Examination(pair, detections, Trial(agreements(sure), 0, frozenset()))
-        targets = {head: targets_of(found, self.detector.working_size) for head, found in sure.items() if len(found)}
+        size = self.chain.detector.working_size
+        targets = {head: targets_of(found, size) for head, found in sure.items() if len(found)}
         order = {wanted: index for index, wanted in enumerate(dict.fromkeys(targets.values()))}
-        perturbed = self._encode(pair, values, tuple(order), radiometric)
+        perturbed = self._encode(view, tuple(order))
         holds: dict[str, Held] = {}
         for head, wanted in targets.items():
-            after = self.detector.detect(head, perturbed(order[wanted]), visible, self.score_threshold)[0]
-            holds[head] = held(sure[head], after)
+            after = self.chain.detect(head, view, perturbed(order[wanted])).on_panels
+            holds[head] = held(sure[head], self._reported(head, after))
         classes = frozenset(target[0] for found in targets.values() for target in found)
         return Examination(pair, detections, Trial(holds, len(order), classes))
 
-    def _encode(
-        self,
-        pair: AlignedPair,
-        values: npt.NDArray[np.float32],
-        wanted: Sequence[tuple[Target, ...]],
-        radiometric: bool,
-    ) -> Callable[[int], Features]:
+    def _reported(self, head: str, found: Detections) -> Detections:
+        return found[found.scores >= self.chain.calibration(head).threshold]
+
+    def _encode(self, view: View, wanted: Sequence[tuple[Target, ...]]) -> Callable[[int], Features]:
         """Encode the distinct perturbed images in one batch; return what gives one image's maps."""
-        features = self.detector.encode_infrared(self.perturbation.perturb(pair, values, wanted), radiometric)
+        radiometric = view.pair.raw_infrared.radiometric
+        images = self.perturbation.perturb(view.pair, view.values, wanted)
+        features = self.chain.detector.encode_infrared(images, radiometric)
         return lambda index: tuple(level[index : index + 1] for level in features)
 
 
 def examine_pairs(
-    detector: HeadBank,
+    chain: Chain,
     pairs: Sequence[AlignedPair],
     source_defects: SourceDefects,
-    parameters: HeadSelection,
     references: tuple[str, ...] = (),
+    all_pairs: bool = True,
 ) -> Iterator[Examination]:
     """Examine pairs one after the other, in an order that depends on the seed and their number alone.
 
-    With the paper's score, only the first `maximum_pairs` pairs on which a head found something are perturbed, and
-    none if the bank is empty. Of a pair nothing is kept once the next one is asked for, so memory does not grow with
-    their number.
+    With the paper's score, at most `maximum_pairs` pairs on which a head found something are perturbed, out of the
+    first `2 * maximum_pairs`, and none if the bank is empty. Of a pair nothing is kept once the next one is asked for,
+    so memory does not grow with their number.
 
     Args:
-        detector: the encoders and heads.
+        chain: the chain, whose parameters are the stage's section.
         pairs: unlabelled pairs of the target.
         source_defects: the bank to perturb with.
-        parameters: the stage's section.
         references: heads to run on the clean images only.
+        all_pairs: whether pairs that cannot be perturbed any more are examined too.
     """
+    parameters = chain.parameters
     perturbation = Perturbation(
         farthest=FarthestDefects(source_defects),
         finder=contour_finder(parameters.sam_checkpoint),
         window=parameters.window,
         seed=parameters.seed,
     )
-    examiner = Examiner(detector, perturbation, parameters.score, parameters.score_threshold, references)
-    left = parameters.maximum_pairs if parameters.score == "paper" and parameters.maximum_pairs else len(pairs)
+    examiner = Examiner(chain, perturbation, parameters.score, references)
+    left, tried = len(pairs), len(pairs)
+    if parameters.score == "paper" and parameters.maximum_pairs:
+        left, tried = parameters.maximum_pairs, 2 * parameters.maximum_pairs
     if parameters.score == "paper" and not len(source_defects):
-        left = 0  # nothing to paste
-    for index in np.random.default_rng(parameters.seed).permutation(len(pairs)):
+        tried = 0  # nothing to paste
+    for place, index in enumerate(np.random.default_rng(parameters.seed).permutation(len(pairs))):
+        judge = left > 0 and place < tried
+        if not judge and not all_pairs:
+            return
         # A copy reads the images itself and takes them along when it goes.
-        examination = examiner.examine(replace(pairs[index]), judge=left > 0)
+        examination = examiner.examine(replace(pairs[index]), judge)
         left -= examination.trial is not None
         yield examination
 
 
-def choose_head(
-    detector: HeadBank, pairs: Sequence[AlignedPair], source_defects: SourceDefects, parameters: HeadSelection
-) -> Selection:
-    """Choose the head whose detections on unlabelled pairs of one plant hold best.
+def choose_head(chain: Chain, pairs: Sequence[AlignedPair], source_defects: SourceDefects) -> Selection:
+    """Choose the head whose detections on unlabelled pairs of one plant hold best, as the stage does.
 
     Args:
-        detector: the encoders and heads.
+        chain: the chain, whose parameters are the stage's section.
         pairs: unlabelled pairs of the plant.
         source_defects: the bank to perturb with.
-        parameters: `head_selection`'s section.
     """
-    trials = [entry.trial for entry in examine_pairs(detector, pairs, source_defects, parameters)]
-    return decide(detector.heads, trials, source_defects, parameters)
+    trials = [entry.trial for entry in examine_pairs(chain, pairs, source_defects, all_pairs=False)]
+    return decide(chain.detector.heads, trials, source_defects, chain.parameters)
 
 
 def decide(

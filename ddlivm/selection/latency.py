@@ -1,4 +1,4 @@
-"""How long a head takes to detect in one pair, measured while the heads are examined."""
+"""How long the chain takes to detect in one pair, measured while the heads are examined."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.data import Detections
-from ddlivm.selection.examination import MINIMUM_SCORE, HeadBank
+from ddlivm.selection.chain import MINIMUM_SCORE, HeadBank, Panels
 
 
 class TimedBank:
@@ -31,9 +31,14 @@ class TimedBank:
         self.working_size = bank.working_size
 
     def seconds_per_pair(self, head: str) -> float | None:
-        """Return the median time of one pair by one head, both encoders included; None before any pair."""
+        """Return the median time of one pair by one head, both encoders and panels included; None before any pair."""
         parts = [self._seconds.get(name) for name in ("infrared", "visible", head)]
-        return sum(median(part) for part in parts if part) if all(parts) else None
+        panels = self._seconds.get("panels", [0.0])
+        return sum(median(part) for part in (*parts, panels) if part) if all(parts) else None
+
+    def timed(self, panels: Panels) -> Panels:
+        """Return what finds panels, its calls measured too."""
+        return lambda visible: self._timed("panels", 1, lambda: panels(visible))
 
     def encode_infrared(self, values: npt.NDArray[np.float32], radiometric: bool) -> Any:
         """Encode (B, h, w) working infrared images to four maps."""

@@ -1,17 +1,19 @@
 """The stage `head_selection`: the target's detections by every head, the heads' scores, and the choice (3.3)."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ddlivm.augmentation.source_defects import SourceDefects
-from ddlivm.data import AlignedPair, DataSet, Fold, Site, SiteAlignments
+from ddlivm.data import AlignedPair, DataSet, Detections, Fold, SetAside, Site, SiteAlignments
 from ddlivm.errors import InputError
 from ddlivm.files import MEASURED, read_json, write_json
-from ddlivm.parameters import HeadSelection
+from ddlivm.parameters import Calibration, HeadSelection
+from ddlivm.selection.calibration import calibrate
+from ddlivm.selection.chain import MINIMUM_SCORE, Chain
 from ddlivm.selection.choice import Selection
-from ddlivm.selection.examination import MINIMUM_SCORE, Examination, HeadBank, Trial, decide, examine_pairs
+from ddlivm.selection.examination import Examination, Trial, decide, examine_pairs
 from ddlivm.selection.latency import TimedBank
 
 
@@ -19,27 +21,32 @@ def select_head(
     data: Path,
     transforms: Path,
     series: Sequence[Path],
+    segmenter: Path,
     encoders: Path,
     bank: Path,
     fold: str,
     gate_sites: tuple[str, ...],
     parameters: HeadSelection,
+    calibration: Calibration,
     out: Path,
     work: Path,
 ) -> None:
     """Write `selection.json` and `detections/<site>/<head>.json` of one fold.
 
-    Of the held-out sites only the unlabelled images are used: the choice is transductive.
+    Of the held-out sites only the unlabelled images are used: the choice is transductive. The labels of the sites that
+    were set aside calibrate the heads.
 
     Args:
         data: the data set's folder.
         transforms: the alignment stage's output.
         series: the augmentation stage's folders; only the source sites' are opened further than for their name.
+        segmenter: the background removal stage's output.
         encoders: the DTFT training stage's output.
         bank: the head checkpointing stage's output.
         fold: the fold's name.
         gate_sites: the sites that the fold `all` holds out.
         parameters: the stage's section.
+        calibration: which sites are set aside, and what the scores shall promise.
         out: an empty folder.
         work: scratch, for the time that a pair takes; a fold takes a minute or so and starts over after a kill.
 
@@ -47,33 +54,39 @@ def select_head(
         InputError: an input is missing or damaged.
     """
     dataset = DataSet.load(data)
-    split = dataset.fold(fold, gate_sites)
+    split = dataset.fold(fold, gate_sites, SetAside(tuple(calibration.sites), calibration.count))
     source_defects = SourceDefects.load(list(split.source_series(series).values()))
     import torch  # torch and mmdet cost 24 s that a wrong input need not wait for
 
     from ddlivm.detector.load import load_detector
+    from ddlivm.segmentation import load_segmenter
 
     torch.set_num_threads(parameters.threads)
     wait = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
+    loaded = load_segmenter(segmenter)
     detector = TimedBank(load_detector(encoders, bank), wait)
-    selection = select(dataset, transforms, split, detector, source_defects, parameters, out)
-    write_json(work / MEASURED, {"seconds_per_pair": detector.seconds_per_pair(selection.default)})
+    panels = detector.timed(lambda visible: loaded.small_probabilities([visible])[0])
+    chain = Chain(detector, panels, parameters)
+    selection = select(dataset, transforms, split, chain, source_defects, calibration.accuracy, out)
+    write_json(work / MEASURED, {"seconds_per_pair": detector.seconds_per_pair(selection.chosen)})
 
 
 def select(
     dataset: DataSet,
     transforms: Path,
     fold: Fold,
-    detector: HeadBank,
+    chain: Chain,
     source_defects: SourceDefects,
-    parameters: HeadSelection,
+    accuracy: float,
     out: Path,
 ) -> Selection:
-    """Do `select_head`'s work with a detector that is loaded.
+    """Do `select_head`'s work with a chain that is loaded, without calibrations yet.
 
     Raises:
         InputError: a pair cannot be read or was not aligned.
     """
+    detector, parameters = chain.detector, chain.parameters
+    chain = calibrated(dataset, transforms, fold, chain, accuracy)
     alignments = SiteAlignments.load(transforms / "transforms.json")
     pairs = [
         AlignedPair(pair, alignments.of(name, pair.name).transform, detector.working_size)
@@ -82,9 +95,7 @@ def select(
     ]
     writer = _Results([dataset.site(name) for name in fold.targets], (*detector.heads, *detector.references))
     trials: list[Trial | None] = []
-    for done, examination in enumerate(
-        examine_pairs(detector, pairs, source_defects, parameters, detector.references), start=1
-    ):
+    for done, examination in enumerate(examine_pairs(chain, pairs, source_defects, detector.references), start=1):
         writer.add(examination)
         trials.append(examination.trial)
         if done % max(1, len(pairs) // 10) == 0:
@@ -97,10 +108,40 @@ def select(
         "targets": list(fold.targets),
         "references": list(detector.references),
         "minimum_score": MINIMUM_SCORE,
+        "set_aside": list(fold.set_aside),
+        "calibrations": {head: asdict(chain.calibration(head)) for head in (*detector.heads, *detector.references)},
         "transductive": True,
     }
     write_json(out / "selection.json", asdict(selection) | context)
     return selection
+
+
+def calibrated(dataset: DataSet, transforms: Path, fold: Fold, chain: Chain, accuracy: float) -> Chain:
+    """Return the chain with every head calibrated on the sites that were set aside; where there are none, as it is.
+
+    Raises:
+        InputError: a pair cannot be read or was not aligned, or has no entry in annotations.json.
+    """
+    if not fold.set_aside:
+        return chain
+    alignments = SiteAlignments.load(transforms / "transforms.json")
+    heads = (*chain.detector.heads, *chain.detector.references)
+    detections: dict[str, list[Detections]] = {head: [] for head in heads}
+    labels = []
+    for name in fold.set_aside:
+        site = dataset.site(name)
+        known = site.labels
+        for pair in site.pairs:
+            if pair.name not in known:
+                raise InputError(f"{pair.infrared_path}: is not listed in its site's annotations.json; add it")
+            transform = alignments.of(name, pair.name).transform
+            view = chain.see(AlignedPair(pair, transform, chain.detector.working_size))
+            labels.append(known[pair.name].defects)
+            for head in heads:
+                found = chain.detect(head, view).on_panels
+                detections[head].append(view.pair.frame.detections_to_raw(found))
+        print(f"head_selection {fold.name}: calibrated on {name}, {len(site.pairs)} pairs", flush=True)
+    return replace(chain, calibrations={head: calibrate(detections[head], labels, accuracy) for head in heads})
 
 
 class _Results:

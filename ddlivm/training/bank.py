@@ -65,9 +65,12 @@ class Bank:
         heads = Heads(entry, widened(encoders, self.architecture))
         self.heads = fabric.setup_module(heads)
         self.modules: dict[str, nn.Module] = dict(heads.named_children())
+        # What starts from phase 1's weights is tuned; at the full rate it would forget them.
+        tuned = {entry.neck: parameters.tuned_rate, entry.bbox_head: parameters.tuned_rate}
+        fresh = {entry.rpn_head: 1.0, entry.roi_head: 1.0}
+        rates = {"entry": tuned | fresh, "reference": {heads.reference: 1.0}}
         self.optimisers = {
-            name: Optimiser(fabric, {module: 1.0}, parameters, f"{self.name} {name}")
-            for name, module in self.modules.items()
+            name: Optimiser(fabric, shares, parameters, f"{self.name} {name}") for name, shares in rates.items()
         }
 
     def step(self, batch: Batch | Encoded, factor: float) -> dict[str, Tensor]:
@@ -92,11 +95,11 @@ class Bank:
         """
         with self.fabric.autocast():
             pyramids: list[Pyramid] = [self.infrared(infrared), self.visible(visible)]
-        if self.parameters.cache_gigabytes:
+        if self.parameters.cache_gigabytes and self.parameters.tiles.plain:
             pyramids = [tuple(level.bfloat16() for level in pyramid) for pyramid in pyramids]
         return Outputs(*pyramids)
 
-    def epoch_begins(self, epoch: int) -> None:
+    def epoch_begins(self, epoch: int, resumed: bool) -> None:
         """Nothing changes between epochs."""
 
     def epoch_done(self, epoch: int) -> None:

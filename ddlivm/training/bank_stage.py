@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ddlivm.data import SetAside
 from ddlivm.detector.architecture import Architecture
 from ddlivm.files import write_json
 from ddlivm.parameters.head_checkpointing import HeadCheckpointing
@@ -19,6 +20,7 @@ def train_heads(
     encoders: Path,
     fold: str,
     gate_sites: Sequence[str],
+    set_aside: SetAside,
     parameters: HeadCheckpointing,
     out: Path,
     work: Path,
@@ -26,7 +28,7 @@ def train_heads(
     """Train necks and heads on a fold's frozen encoders, and keep an entry every few epochs.
 
     Writes `entry_<epoch>.safetensors` (neck, FCOS and Mask R-CNN), `infrared_only.safetensors`, `detector.json`,
-    `bank.json` and `history.json`.
+    `bank.json` and `history.json`. With `keep_step3` the entry of epoch 0 is step 3's own neck and FCOS head.
 
     Args:
         data: the data set's folder.
@@ -35,6 +37,7 @@ def train_heads(
         encoders: the encoders' stage's folder.
         fold: the fold's name; its targets' labels and series are not opened.
         gate_sites: never trained on in the fold `all`.
+        set_aside: The source sites that are kept for calibration.
         parameters: the stage's section.
         out: an empty folder to fill.
         work: scratch that survives a kill; a run that finds a checkpoint there goes on from it.
@@ -45,13 +48,14 @@ def train_heads(
 
     def images() -> None:
         size = Architecture.load(encoders).working_size
-        listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), size)
+        listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), set_aside, size)
         working_set.build(listed, work / "images", parameters.threads, parameters.seed)
 
     with ThreadPoolExecutor(1) as executor:  # images decode while the slow imports run
         decoded = executor.submit(images) if first_process() else None
         import torch
 
+        from ddlivm.detector.load import FCOS, MASK_RCNN
         from ddlivm.detector.weights import save_weights
         from ddlivm.training.bank import Bank, entry_file
         from ddlivm.training.bank_outputs import with_outputs
@@ -70,8 +74,12 @@ def train_heads(
     epochs = sorted({*range(parameters.save_every, parameters.epochs + 1, parameters.save_every), parameters.epochs})
     for epoch in epochs:
         shutil.copyfile(work / entry_file(epoch), out / entry_file(epoch))
+    entries = {f"{epoch:03d}": {"file": entry_file(epoch), "heads": [FCOS, MASK_RCNN]} for epoch in epochs}
+    if parameters.keep_step3:
+        shutil.copyfile(encoders / "step3.safetensors", out / entry_file(0))
+        entries = {"000": {"file": entry_file(0), "heads": [FCOS]}} | entries
     save_weights(out / "infrared_only.safetensors", {"": bank.modules["reference"]})
     bank.architecture.save(out)
-    write_json(out / "bank.json", {"entries": {f"{epoch:03d}": entry_file(epoch) for epoch in epochs}})
+    write_json(out / "bank.json", {"entries": entries})
     write_json(out / "history.json", history)
     working_set.remove(work / "images")

@@ -1,6 +1,6 @@
 """Tiles as batches of tensors."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,7 +59,7 @@ class Batches:
 
     Args:
         sampler: draws the tiles.
-        size: smallest tiles in a process's batch; of larger ones a batch has so many fewer that its area stays.
+        size: tiles in a process's batch; of whole images a batch has so many fewer that its area stays.
         share: of each batch, which all processes plan alike.
         device: where the tensors go.
     """
@@ -71,7 +71,7 @@ class Batches:
         self.device = device
 
     def plan(self, epoch: int, apart: Callable[[Place], bool] = lambda place: False) -> list[Numbered]:
-        """Return an epoch's batches, each of one tile size.
+        """Return an epoch's batches, each of tiles or of whole images.
 
         Only this process's places are in it. Several processes have equally many of each batch: what is left over is
         left out, and so is a batch too small to be shared.
@@ -80,7 +80,7 @@ class Batches:
             epoch: which.
             apart: says which places share no batch with others.
         """
-        base = self.sampler.tiles.sizes[0]
+        base = self.sampler.tiles.size
         processes = self.share.processes
         waiting: dict[tuple[tuple[int, int], bool], Numbered] = {}
         batches = []
@@ -99,6 +99,14 @@ class Batches:
         plan = self.plan(epoch)
         for done in range(first, len(plan)):
             yield done / len(plan), self.batch(plan[done], epoch)
+
+    def whole(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield at most `count` whole images, infrared and visible, one after the other, evenly out of all pairs."""
+        pairs = len(self.sampler.working_set)
+        count = min(count, pairs)
+        for pair in (index * pairs // count for index in range(count)):
+            sample = self.sampler.whole(pair, 0)
+            yield infrared_tensor(sample.infrared[None]), visible_tensor(sample.visible[None])
 
     def batch(self, places: Numbered, epoch: int) -> Batch:
         """Cut and change the tiles of one batch."""

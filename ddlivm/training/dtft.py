@@ -1,6 +1,6 @@
 """Defect-specific three-step fine-tuning: Algorithm 1's updates of one batch (3.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from lightning.fabric import Fabric
@@ -17,9 +17,20 @@ from ddlivm.parameters.dtft_training import DtftTraining
 from ddlivm.training.batches import Batch
 from ddlivm.training.devices import synchronised
 from ddlivm.training.optimisation import Optimiser
+from ddlivm.training.statistics import measure_statistics, norms
 
 STEPS = ("infrared", "visible", "joint")
 """Algorithm 1's steps: one modality, the other, both."""
+
+UPDATES: dict[str, dict[str, tuple[str, ...]]] = {
+    "literal": {step: (step,) for step in STEPS},
+    "fused": {"fused": STEPS},
+    "joint": {"joint": ("joint",)},
+}
+"""For each schedule its optimizer updates of a batch, and the steps whose losses each takes."""
+
+Images = Callable[[], Iterator[tuple[Tensor, Tensor]]]
+"""Gives whole source images, infrared and visible, as the encoders take them."""
 
 
 class ThreeSteps(nn.Module):
@@ -91,25 +102,36 @@ class Dtft:
     """The model, and an optimizer for each of its updates of a batch.
 
     In the literal schedule each step has its own optimizer, as moments of one loss would mislead another's; the
-    encoders belong to two of them each. The fused schedule is one update by all three losses.
+    encoders belong to two of them each. The fused schedule is one update by all three losses, and the joint one, which
+    is no DTFT, one by step 3's alone.
 
     Args:
         fabric: where training runs.
         architecture: of the detector; its heads are those of step 3.
         parameters: of the training.
         fold: the fold's name, for messages.
+        images: what batch normalisation's statistics are measured on when they settle.
     """
 
-    def __init__(self, fabric: Fabric, architecture: Architecture, parameters: DtftTraining, fold: str) -> None:
+    def __init__(
+        self,
+        fabric: Fabric,
+        architecture: Architecture,
+        parameters: DtftTraining,
+        fold: str,
+        images: Images = lambda: iter(()),
+    ) -> None:
         self.name = f"dtft_training {fold}"
+        self.images = images
         torch.manual_seed(parameters.seed)
         self.detection_weight = parameters.loss_weights[0]
         self.settled_after = parameters.settling * parameters.epochs
         model = synchronised(fabric, ThreeSteps(architecture, parameters))
         self.model = fabric.setup_module(model)
+        self.device = fabric.device
         self.modules: dict[str, nn.Module] = dict(model.named_children())
         self.encoders = (model.infrared, model.visible)
-        self.updates = {"fused": STEPS} if parameters.schedule == "fused" else {step: (step,) for step in STEPS}
+        self.updates = UPDATES[parameters.schedule]
         parts = {
             "infrared": (model.infrared, model.infrared_head),
             "visible": (model.visible, model.visible_head),
@@ -126,16 +148,20 @@ class Dtft:
             for name, steps in self.updates.items()
         }
 
-    def epoch_begins(self, epoch: int) -> None:
-        """Once settled, let batch normalisation keep its statistics.
+    def epoch_begins(self, epoch: int, resumed: bool) -> None:
+        """Once settled, let batch normalisation keep its statistics, those of whole images where there are any.
 
         A batch of a few tiles has others than the whole images that are detected on; the weights must get used to
         those that will be in force then.
         """
+        settled = epoch > self.settled_after
+        if settled and not resumed and epoch - 1 <= self.settled_after:
+            for index, encoder in enumerate(self.encoders):
+                batches = (images[index].to(self.device) for images in self.images())
+                measure_statistics(encoder, batches)
         for encoder in self.encoders:
-            for module in encoder.modules():
-                if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
-                    module.train(epoch <= self.settled_after)
+            for module in norms(encoder):
+                module.train(not settled)
 
     def step(self, batch: Batch, factor: float) -> dict[str, Tensor]:
         """Take a batch's updates; the encoder that an update masks is not executed in it."""

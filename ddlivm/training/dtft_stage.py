@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from ddlivm.data import SetAside
 from ddlivm.detector.architecture import Architecture
 from ddlivm.files import write_json
 from ddlivm.parameters.dtft_training import DtftTraining
@@ -17,6 +18,7 @@ def train_encoders(
     series: Sequence[Path],
     fold: str,
     gate_sites: Sequence[str],
+    set_aside: SetAside,
     parameters: DtftTraining,
     out: Path,
     work: Path,
@@ -32,6 +34,7 @@ def train_encoders(
         series: the augmentation stage's folders, one a site; none leaves diffusion out.
         fold: the fold's name; its targets' labels and series are not opened.
         gate_sites: never trained on in the fold `all`.
+        set_aside: The source sites that are kept for calibration.
         parameters: the stage's section.
         out: an empty folder to fill.
         work: scratch that survives a kill; a run that finds a checkpoint there goes on from it.
@@ -42,7 +45,9 @@ def train_encoders(
     parameters.require_weights()
 
     def images() -> None:
-        listed = working_set.sources(data, transforms, series, fold, tuple(gate_sites), parameters.working_size)
+        listed = working_set.sources(
+            data, transforms, series, fold, tuple(gate_sites), set_aside, parameters.working_size
+        )
         working_set.build(listed, work / "images", parameters.threads, parameters.seed)
 
     with ThreadPoolExecutor(1) as executor:  # images decode while the slow imports run
@@ -59,8 +64,9 @@ def train_encoders(
 
     torch.set_num_threads(parameters.threads)
     architecture = Architecture.of(parameters)
-    dtft = Dtft(fabric, architecture, parameters, fold)
-    history = train(fabric, dtft, batches_of(work / "images", parameters, fabric), parameters, work)
+    batches = batches_of(work / "images", parameters, fabric)
+    dtft = Dtft(fabric, architecture, parameters, fold, lambda: batches.whole(parameters.measured_images))
+    history = train(fabric, dtft, batches, parameters, work)
     if not fabric.is_global_zero:
         return
     save_weights(out / "encoders.safetensors", {name: dtft.modules[name] for name in ("infrared", "visible")})

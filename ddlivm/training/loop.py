@@ -45,8 +45,8 @@ class Task(Protocol[Batch]):
     def step(self, batch: Batch, factor: float) -> dict[str, Tensor]:
         """Take one batch's updates at a share of the peak learning rate; return the losses, detached scalars."""
 
-    def epoch_begins(self, epoch: int) -> None:
-        """Called before an epoch, counted from 1; a resumed run begins with the one that it goes on with."""
+    def epoch_begins(self, epoch: int, resumed: bool) -> None:
+        """Called before an epoch, counted from 1, or before the rest of one that an earlier run began."""
 
     def epoch_done(self, epoch: int) -> None:
         """Called once an epoch is done, before its checkpoint is written, in the process that writes."""
@@ -118,7 +118,7 @@ def train(fabric: Fabric, task: Task[Same], batches: Epochs[Same], parameters: T
     with Termination() as termination:
         for epoch in range(course.epoch, epochs + 1):
             torch.manual_seed(parameters.seed * 100_003 + epoch)
-            task.epoch_begins(epoch)
+            task.epoch_begins(epoch, resumed=course.steps > 0)
             if random_state is not None:
                 torch.set_rng_state(random_state)
                 random_state = None

@@ -39,7 +39,12 @@ class Optimiser:
     """
 
     def __init__(self, fabric: Fabric, modules: Mapping[nn.Module, float], schedule: Schedule, name: str) -> None:
-        shares = [(parameter, share) for module, share in modules.items() for parameter in module.parameters()]
+        shares = [
+            (parameter, share)
+            for module, share in modules.items()
+            for parameter in module.parameters()
+            if parameter.requires_grad
+        ]
         self.fabric = fabric
         self.name = name
         self.schedule = schedule

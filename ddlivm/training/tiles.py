@@ -20,10 +20,6 @@ GRID = 4
 """Working pixels that tiles are placed on, so that visible tiles begin at whole pixels too (7/4)."""
 
 
-FIT = 0.8
-"""A defect fits a tile well when its sides take no more than this share of the tile's."""
-
-
 ROTATION = 10.0
 """Largest angle, degrees: flips turn tiles over already, and boxes of strips grow with the angle."""
 
@@ -63,7 +59,7 @@ class TileSampler:
         self.places: dict[int, list[Place]] = {}
         for pair, classes in enumerate(working_set.classes):
             for box, kind in enumerate(classes):
-                self.places.setdefault(int(kind), []).append(Place(pair, box, self._size(pair, box)))
+                self.places.setdefault(int(kind), []).append(Place(pair, box, tiles.size))
 
     def __len__(self) -> int:
         return self.tiles.per_epoch or len(self.working_set)
@@ -82,7 +78,7 @@ class TileSampler:
             listed[int(rng.integers(len(listed)))]
             for listed in (self.places[kinds[index % len(kinds)]] for index in range(on_defects))
         ]
-        return chosen + [Place(pair, -1, self.tiles.sizes[0]) for pair in self._in_turn(count - on_defects, rng)]
+        return chosen + [Place(pair, -1, self.tiles.size) for pair in self._in_turn(count - on_defects, rng)]
 
     def _in_turn(self, count: int, rng: np.random.Generator) -> list[int]:
         rounds = -(-count // len(self.working_set))
@@ -91,17 +87,13 @@ class TileSampler:
 
     def _plain(self, pair: int, rng: np.random.Generator) -> Place:
         variants = self.variants(pair)
-        diffused = variants > 1 and rng.random() < self.augmentation.diffused
+        hstd = self.augmentation.method == "hstd"
+        diffused = variants > 1 and rng.random() < self.augmentation.diffused and hstd
         return Place(pair, -1, self.working_set.size, int(rng.integers(1, variants)) if diffused else 0)
 
     def variants(self, pair: int) -> int:
         """Return how many different infrared images a pair has: where nothing is hot, diffusion changes nothing."""
         return self.working_set.infrared.shape[1] if len(self.working_set.boxes[pair]) else 1
-
-    def _size(self, pair: int, box: int) -> tuple[int, int]:
-        x0, y0, x1, y1 = self.working_set.boxes[pair][box]
-        fitting = [size for size in self.tiles.sizes if x1 - x0 <= FIT * size[0] and y1 - y0 <= FIT * size[1]]
-        return fitting[0] if fitting else self.tiles.sizes[-1]
 
     def tile(self, place: Place, epoch: int, index: int) -> Sample:
         """Cut and change one tile; its infrared values are normalised.
@@ -130,9 +122,9 @@ class TileSampler:
     def _classic(self, sample: Sample, span: float, rng: np.random.Generator) -> Sample:
         """Change a tile in the ways that know nothing of heat."""
         shares = self.augmentation
-        if rng.random() < 0.5:
+        if rng.random() < shares.flips:
             sample = flip_horizontal(sample)
-        if rng.random() < 0.5:
+        if rng.random() < shares.flips:
             sample = flip_vertical(sample)
         if shares.rotation and rng.random() < shares.rotation:
             sample = rotate(sample, rng.uniform(-ROTATION, ROTATION))

@@ -19,6 +19,7 @@ from ddlivm.data import (
     Labels,
     Outline,
     Pair,
+    SetAside,
     SiteAlignments,
     WorkingFrame,
     move,
@@ -84,6 +85,7 @@ def sources(
     series: Sequence[Path],
     fold: str,
     gate_sites: tuple[str, ...],
+    set_aside: SetAside,
     working_size: tuple[int, int],
 ) -> list[Source]:
     """List the fold's source pairs; nothing of a held-out site is opened.
@@ -94,6 +96,7 @@ def sources(
         series: the augmentation stage's folders, one a site; those of other sites are left closed.
         fold: the fold's name.
         gate_sites: never trained on in the fold `all`.
+        set_aside: the source sites that are kept for calibration.
         working_size: (width, height), pixels.
 
     Raises:
@@ -101,7 +104,7 @@ def sources(
     """
     dataset = DataSet.load(data)
     alignments = SiteAlignments.load(transforms / "transforms.json")
-    split = dataset.fold(fold, gate_sites)
+    split = dataset.fold(fold, gate_sites, set_aside)
     folders = split.source_series(series)
     listed = []
     for name in split.sources:

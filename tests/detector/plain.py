@@ -63,11 +63,14 @@ def cubic(distance, a):
     return a * (d**3 - 5 * d**2 + 8 * d - 4) if d < 2 else 0.0
 
 
-def bicubic_matrix(old, new):
-    """Return (new, old) weights of cubic interpolation (a = -0.75) between pixel centres, edges repeated."""
+def bicubic_matrix(old, new, offset=0.0):
+    """Return (new, old) weights of cubic interpolation (a = -0.75) between pixel centres, edges repeated.
+
+    The offset is added to the new count where distances are computed, as DINOv2 does it.
+    """
     matrix = torch.zeros(new, old, dtype=torch.float64)
     for index in range(new):
-        centre = (index + 0.5) * old / new - 0.5
+        centre = (index + 0.5) * old / (new + offset) - 0.5
         for tap in range(math.floor(centre) - 1, math.floor(centre) + 3):
             matrix[index, min(max(tap, 0), old - 1)] += cubic(centre - tap, -0.75)
     return matrix

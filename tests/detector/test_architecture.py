@@ -10,7 +10,9 @@ from tests.imports import ROOT
 
 SPEC = ResidualSpec((8, 16, 24, 32), (0, 1, 1, 1))
 INFRARED = InfmaeSpec((8, 16, 24), (1, 1, 2), heads=3, grid=4, antialias=False)
-VISIBLE = Dinov2Spec(16, 6, 4, 2, 5, antialias=True, taps=None, norm_taps=True, summed=False, compact=True)
+VISIBLE = Dinov2Spec(
+    16, 6, 4, 2, 5, antialias=True, position_offset=0.1, taps=None, norm_taps=True, summed=False, compact=True
+)
 ARCHITECTURE = Architecture((96, 64), SPEC, SPEC, 16, 2, 1)
 
 

@@ -102,7 +102,7 @@ def tiny():
     visible = Dinov2Encoder.model_validate(
         start
         | {"kind": "dinov2", "dim": 16, "depth": 3, "heads": 2, "registers": 0, "grid": 4}
-        | {"taps": None, "norm_taps": True, "summed": False, "compact": False}
+        | {"position_offset": 0.1, "taps": None, "norm_taps": True, "summed": False, "compact": False}
     )
     encoders = {"infrared_encoder": infrared, "visible_encoder": visible, "working_size": (128, 96)}
     section = demo.dtft_training.model_copy(update=encoders)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -7,8 +8,10 @@ from ddlivm.detector.architecture import Dinov2Spec
 from ddlivm.detector.dinov2 import Dinov2Encoder, compact_size
 from tests.detector import plain
 
-SPEC = Dinov2Spec(24, 6, 3, 0, 5, antialias=False, taps=None, norm_taps=True, summed=False, compact=False)
-PAPER = Dinov2Spec(1024, 24, 16, 0, 37, antialias=False, taps=None, norm_taps=True, summed=False, compact=False)
+SPEC = Dinov2Spec(
+    24, 6, 3, 0, 5, antialias=False, position_offset=0.1, taps=None, norm_taps=True, summed=False, compact=False
+)
+PAPER = replace(SPEC, dim=1024, depth=24, heads=16, grid=37)
 WEIGHTS = (0.5, 0.2, 0.1)
 
 
@@ -19,7 +22,10 @@ def states(image, state, spec):
     table, first = state["vit.pos_embed"], state["vit.cls_token"]
     if not spec.registers:
         first, table = first + table[:, :1], table[:, 1:]
-    x = x.flatten(1, 2) + plain.positions(table, grid)
+    matrix = (
+        plain.smooth_bicubic_matrix if spec.antialias else partial(plain.bicubic_matrix, offset=spec.position_offset)
+    )
+    x = x.flatten(1, 2) + (table if grid == (spec.grid, spec.grid) else plain.positions(table, grid, matrix))
     before = torch.cat([first, state["vit.reg_token"]], 1) if spec.registers else first
     x = torch.cat([before.expand(len(x), -1, -1), x], 1)
     blocks = []
@@ -58,7 +64,16 @@ def described(image, state, spec):
 @pytest.mark.parametrize("grid", [(4, 4), (8, 4), (4, 12)])
 @pytest.mark.parametrize(
     "change",
-    [{}, {"registers": 3}, {"norm_taps": False}, {"summed": True}, {"taps": (5, 2, 6)}],
+    [
+        {},
+        {"registers": 3},
+        {"registers": 3, "antialias": True, "position_offset": 0.0},
+        {"position_offset": 0.0},
+        {"grid": 4},
+        {"norm_taps": False},
+        {"summed": True},
+        {"taps": (5, 2, 6)},
+    ],
     ids=lambda change: "-".join(change) or "plain",
 )
 def test_the_forward_is_what_the_description_says(grid, change):

@@ -7,7 +7,9 @@ from ddlivm.detector.residual import ResidualBlock
 
 RESIDUAL = ResidualSpec((8, 16, 24, 32), (1, 0, 2, 1))
 INFMAE = InfmaeSpec((8, 16, 24), (1, 0, 2), heads=3, grid=4, antialias=False)
-DINOV2 = Dinov2Spec(24, 6, 4, 0, 5, antialias=False, taps=None, norm_taps=True, summed=False, compact=False)
+DINOV2 = Dinov2Spec(
+    24, 6, 4, 0, 5, antialias=False, position_offset=0.1, taps=None, norm_taps=True, summed=False, compact=False
+)
 
 
 @pytest.mark.parametrize("infrared_spec", [INFMAE, RESIDUAL], ids=lambda spec: spec.kind)

@@ -15,7 +15,9 @@ from ddlivm.errors import InputError
 from tests.detector.test_infmae import public_shapes
 
 INFMAE = InfmaeSpec((4, 6, 24), (1, 2, 2), heads=3, grid=3, antialias=False)
-DINOV2 = Dinov2Spec(12, 3, 3, 0, 5, antialias=False, taps=None, norm_taps=True, summed=False, compact=False)
+DINOV2 = Dinov2Spec(
+    12, 3, 3, 0, 5, antialias=False, position_offset=0.1, taps=None, norm_taps=True, summed=False, compact=False
+)
 REGISTERS = replace(DINOV2, registers=4)
 
 

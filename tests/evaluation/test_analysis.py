@@ -3,7 +3,7 @@ import numpy as np
 from ddlivm.data import load_taxonomy
 from ddlivm.evaluation import analysis
 from ddlivm.evaluation.metrics import measure
-from tests.evaluation.test_boxes import boxes
+from tests.data.test_boxes import boxes
 
 TRUTH = boxes((1, (0, 0, 10, 10), 1, 0), (1, (50, 0, 90, 40), 1, 1), (2, (0, 0, 10, 10), 1, 2))
 PREDICTIONS = boxes(

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddlivm.data import load_taxonomy
-from ddlivm.evaluation.boxes import Boxes
-from ddlivm.evaluation.metrics import correct, interpolated_precision, mean_over_sites, measure
-from tests.evaluation.test_boxes import boxes
+from ddlivm.data.boxes import Boxes, correct
+from ddlivm.evaluation.metrics import interpolated_precision, mean_over_sites, measure
+from tests.data.test_boxes import boxes
 
 NAMES = load_taxonomy().names
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from ddlivm.data.boxes import Boxes
 from ddlivm.errors import InputError
-from ddlivm.evaluation.boxes import Boxes
 from ddlivm.evaluation.figures import FoldFigures
 from ddlivm.evaluation.metrics import measure
 from ddlivm.files import read_json, write_json

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddlivm.data import Detections
-from ddlivm.selection.robustness import held, iou
+from ddlivm.data.boxes import iou_matrix
+from ddlivm.selection.robustness import held
 
 
 def test_each_detection_takes_the_best_overlap_of_its_class() -> None:
@@ -27,7 +28,7 @@ def test_nothing_found_again_is_zero_and_nothing_before_is_nothing() -> None:
 @settings(max_examples=60, deadline=None)
 def test_iou_counts_pixels(corners: list[tuple[int, int, int, int]]) -> None:
     boxes = np.array([[min(a, c), min(b, d), max(a, c), max(b, d)] for a, b, c, d in corners], np.float32)
-    result = iou(boxes, boxes)
+    result = iou_matrix(boxes, boxes)
     for i, first in enumerate(boxes.astype(int)):
         for j, second in enumerate(boxes.astype(int)):
             masks = np.zeros((2, 13, 13), dtype=bool)

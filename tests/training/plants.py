@@ -87,7 +87,7 @@ INFMAE = InfmaeEncoder.model_validate(
 DINOV2 = Dinov2Encoder.model_validate(
     START
     | {"kind": "dinov2", "dim": 8, "depth": 1, "heads": 2, "registers": 0, "grid": 3}
-    | {"taps": None, "norm_taps": True, "summed": False, "compact": False}
+    | {"position_offset": 0.1, "taps": None, "norm_taps": True, "summed": False, "compact": False}
 )
 
 

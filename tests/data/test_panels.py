@@ -1,7 +1,7 @@
 import numpy as np
 
 from ddlivm.data import Transform
-from ddlivm.inspection.panels import on_panels
+from ddlivm.data.panels import on_panels
 
 
 def test_a_box_counts_as_on_panels_from_three_tenths_of_its_area():
@@ -10,6 +10,6 @@ def test_a_box_counts_as_on_panels_from_three_tenths_of_its_area():
     panels[:, :25] = 0.9
     transform = Transform(2.0, 0, 0)
     boxes = np.array([(10, 10, 30, 30), (44, 10, 64, 30), (45, 10, 65, 30), (60, 10, 80, 30)], np.float32)
-    assert on_panels(boxes, panels, (200, 100), transform).tolist() == [True, True, False, False]
-    assert on_panels(boxes[:0], panels, (200, 100), transform).tolist() == []
-    assert not on_panels(boxes, np.zeros_like(panels), (200, 100), transform).any()
+    assert on_panels(boxes, panels, (200, 100), transform, 0.3).tolist() == [True, True, False, False]
+    assert on_panels(boxes[:0], panels, (200, 100), transform, 0.3).tolist() == []
+    assert not on_panels(boxes, np.zeros_like(panels), (200, 100), transform, 0.3).any()

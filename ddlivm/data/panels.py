@@ -1,17 +1,19 @@
-"""Which detections lie on panels: what the ground shows is no defect of the plant."""
+"""Which detections lie on panels: a hot place on the ground is not a defect of the plant."""
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.data import Transform, box_outlines
-
-LEAST = 0.3
-"""Share of a detection's box that panels must cover: plants that hang over a row's edge are half beside it."""
+from ddlivm.data.outlines import box_outlines
+from ddlivm.data.transforms import Transform
 
 
 def on_panels(
-    boxes: npt.NDArray[np.float32], panels: npt.NDArray[np.float32], size: tuple[int, int], transform: Transform
+    boxes: npt.NDArray[np.float32],
+    panels: npt.NDArray[np.float32],
+    size: tuple[int, int],
+    transform: Transform,
+    share: float,
 ) -> npt.NDArray[np.bool_]:
     """Return which of (n, 4) xyxy boxes, raw infrared pixels, lie on panels, (n,).
 
@@ -20,6 +22,7 @@ def on_panels(
         panels: (h, w) panel probability over the whole visible image, at any size.
         size: (width, height) of the raw visible image.
         transform: raw infrared to raw visible pixels.
+        share: of a box that panels must cover, 0 to 1.
     """
     height, width = panels.shape
     covered = cv2.integral((panels > 0.5).astype(np.uint8))
@@ -29,4 +32,4 @@ def on_panels(
     high = np.clip(np.ceil(scaled.max(axis=1)), low + 1, [width, height]).astype(int)
     (x0, y0), (x1, y1) = low.T, high.T
     inside = covered[y1, x1] - covered[y0, x1] - covered[y1, x0] + covered[y0, x0]
-    return np.asarray(inside >= LEAST * (x1 - x0) * (y1 - y0))
+    return np.asarray(inside >= share * (x1 - x0) * (y1 - y0))

@@ -1,4 +1,4 @@
-"""Boxes of many images in flat arrays, and which of them overlap."""
+"""Boxes of many images in flat arrays, which of them overlap, and which predictions are right (4.1.4)."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.data import Detections
+from ddlivm.data.detections import Detections
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,13 @@ def iou(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
+def iou_matrix(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return the (n, m) IoU of (n, 4) and (m, 4) xyxy boxes; 0 where both are empty."""
+    rows, columns = (boxes.astype(np.float64) for boxes in (first, second))
+    pairs = np.repeat(rows, len(columns), axis=0), np.tile(columns, (len(rows), 1))
+    return iou(*pairs).reshape(len(rows), len(columns))
+
+
 def match(candidates: Overlaps, predictions: int) -> npt.NDArray[np.int64]:
     """Give each prediction, in order, the free truth box that it overlaps most, as COCO's evaluation does.
 
@@ -130,3 +137,41 @@ def match(candidates: Overlaps, predictions: int) -> npt.NDArray[np.int64]:
             matched[prediction] = truth
             taken.add(truth)
     return matched
+
+
+def correct(predictions: Boxes, truth: Boxes) -> npt.NDArray[np.bool_]:
+    """Return which predictions are correct (4.1.4): the truth box of highest IoU, above 0, has the same class.
+
+    Where several truth boxes share the highest IoU, one of the same class is enough.
+
+    Returns:
+        (n,) bool, parallel to `predictions`.
+    """
+    pairs = overlaps(predictions, truth)
+    best = np.zeros(len(predictions))
+    np.maximum.at(best, pairs.prediction, pairs.iou)
+    right = (pairs.iou == best[pairs.prediction]) & (
+        predictions.classes[pairs.prediction] == truth.classes[pairs.truth]
+    )
+    answer = np.zeros(len(predictions), dtype=bool)
+    answer[pairs.prediction[right]] = True
+    return answer
+
+
+def found(predictions: Boxes, truth: Boxes, iou_threshold: float, same_class: bool = True) -> npt.NDArray[np.int64]:
+    """Match predictions to truth boxes one to one, in the order of falling score.
+
+    Args:
+        predictions: sorted by `Boxes.canonical`.
+        truth: the labels.
+        iou_threshold: the least IoU of a match.
+        same_class: whether both must have the same class.
+
+    Returns:
+        (n,) int64: the truth box that each prediction finds, or -1.
+    """
+    pairs = overlaps(predictions, truth)
+    good = pairs.iou >= iou_threshold
+    if same_class:
+        good &= predictions.classes[pairs.prediction] == truth.classes[pairs.truth]
+    return match(pairs[good], len(predictions))

@@ -3,7 +3,7 @@ import pytest
 from shapely.geometry import box as rectangle
 
 from ddlivm.data import Detections
-from ddlivm.evaluation.boxes import Boxes, iou, match, overlaps
+from ddlivm.data.boxes import Boxes, iou, match, overlaps
 
 
 def boxes(*rows: tuple[int, tuple[float, float, float, float], float, int]) -> Boxes:

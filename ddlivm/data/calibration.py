@@ -1,0 +1,43 @@
+"""What a head's scores mean: the probability of being right, and from which one on a detection is reported."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+DECIMALS = 5
+"""Scores are rounded to these, so that a file holds what was compared with the threshold."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A head's calibration: a logistic curve over the logit of its scores, and the shipped threshold.
+
+    Attributes:
+        threshold: The calibrated score from which on a detection is reported, 0 to 1.
+        slope: Factor of the score's logit; with a slope of 1 and an offset of 0 scores stay as they are.
+        offset: What is added to it.
+        detections: How many detections on the sites that were set aside it was fitted on.
+        accuracy: Share of these at or above the threshold that are right; None where nothing was set aside.
+        recall40: Share of the defects of these sites that they find; None where nothing was set aside.
+    """
+
+    threshold: float
+    slope: float = 1.0
+    offset: float = 0.0
+    detections: int = 0
+    accuracy: float | None = None
+    recall40: float | None = None
+
+    def probabilities(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the calibrated scores of (n,) raw ones, rounded."""
+        values = scores.astype(np.float64)
+        if (self.slope, self.offset) != (1.0, 0.0):
+            values = 1 / (1 + np.exp(-(self.slope * logit(values) + self.offset)))
+        return np.round(values, DECIMALS).astype(np.float32)
+
+
+def logit(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the log of the odds of probabilities, which are kept off 0 and 1."""
+    clipped = np.clip(scores, 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(clipped / (1 - clipped)))
