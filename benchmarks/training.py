@@ -30,7 +30,7 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor, nn
 
-from ddlivm.data import box_outlines
+from ddlivm.data import SetAside, box_outlines
 from ddlivm.data.aligned_pair import visible_size
 from ddlivm.detector.architecture import Architecture
 from ddlivm.detector.costs import operations_counter
@@ -107,7 +107,7 @@ def in_turn(device: torch.device, works: dict[str, Work], rounds: int) -> dict[s
 
 
 def synthetic(section: DtftTraining, device: torch.device) -> Batch:
-    """A batch of the smallest tiles, with boxes of hotspots' sizes."""
+    """A batch of tiles, with boxes of hotspots' sizes."""
     generator = torch.Generator().manual_seed(0)
     width, height = section.tiles.size
     count = section.batch_size
@@ -132,6 +132,8 @@ def iteration(fabric: Fabric, section: DtftTraining, rounds: int) -> Figures:
         Dtft(fabric, architecture, section.model_copy(update={"schedule": schedule}), "benchmark")
         for schedule in ("literal", "fused")
     )
+    for task in (literal, fused):
+        task.epoch_begins(section.epochs, resumed=True)
     encoders = {"infrared": (literal.encoders[0], batch.infrared), "visible": (literal.encoders[1], batch.visible)}
 
     def encode(name: str) -> Pyramid:
@@ -142,8 +144,8 @@ def iteration(fabric: Fabric, section: DtftTraining, rounds: int) -> Figures:
 
     def executed(name: str) -> None:
         encoders[name][0].zero_grad(set_to_none=True)
-        maps = encode(name)
-        torch.autograd.backward(maps, [torch.ones_like(level) for level in maps])
+        learnt = [level for level in encode(name) if level.requires_grad]  # frozen stages' levels do not
+        torch.autograd.backward(learnt, [torch.ones_like(level) for level in learnt])
 
     without = ThreeSteps(architecture, section)
     with torch.no_grad():
@@ -208,6 +210,7 @@ def waiting(fabric: Fabric, parameters: Parameters, images: Path) -> Figures:
     """Return the share of wall time that steps wait for tiles; the first batch has nothing to hide behind."""
     section = parameters.dtft_training
     dtft = Dtft(fabric, Architecture.of(section), section, "benchmark")
+    dtft.epoch_begins(section.epochs, resumed=True)
     waited = worked = 0.0
     before = None
     for _, batch in prefetched(batches_of(images, section, fabric).epoch(1)):
@@ -283,12 +286,13 @@ def main(words: Sequence[str] | None = None) -> None:
         section = section.model_copy(update={"batch_size": arguments.batch})
     fabric = launch(section.precision)
     figures = iteration(fabric, section, arguments.rounds)
+    aside = SetAside.of(parameters.calibration.sites)
     fold, gates = parameters.folds[0], tuple(parameters.gate.sites)
     transforms = arguments.transforms or Path("build/transforms") / fold
     if (transforms / "transforms.json").is_file():
         with tempfile.TemporaryDirectory() as scratch:
             places = arguments.data, transforms
-            listed = working_set.sources(*places, [], fold, gates, section.working_size)[:PAIRS]
+            listed = working_set.sources(*places, [], fold, gates, aside, section.working_size)[:PAIRS]
             working_set.build(listed, Path(scratch) / "images", section.threads, section.seed)
             figures |= waiting(fabric, parameters, Path(scratch) / "images")
             figures |= kept_outputs(fabric, parameters, Path(scratch), arguments.rounds)

@@ -77,8 +77,7 @@ class Run:
         from ddlivm.data import SetAside
         from ddlivm.parameters import Calibration
 
-        section = self.section(Calibration)
-        return SetAside(tuple(section.sites), section.count)
+        return SetAside.of(self.section(Calibration).sites)
 
     @property
     def gate_sites(self) -> tuple[str, ...]:

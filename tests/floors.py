@@ -4,10 +4,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ddlivm.errors import InputError
 from ddlivm.files import read_json
 
 SUMMARY = Path("reports/summary.json")
+REGISTRATION = Path("build/registration/registration.json")
 TIMES_UNTRAINED = 5
+LEAST = {"accuracy": 0.80, "map40": 0.70, "recall40": 0.60}
 
 
 def missed(summary: dict[str, Any]) -> list[str]:
@@ -23,12 +26,28 @@ def missed(summary: dict[str, Any]) -> list[str]:
         for name, floor, whose in floors
         if not summary[name] > floor
     ]
-    if summary["predictions"] == 0:
-        lines.append("there are no predictions at the score threshold")
+    lines += [
+        f"{name} {summary[name]:.3f} is below {least:.2f}"
+        for name, least in LEAST.items()
+        if not summary[name] >= least
+    ]
+    # What lies below its threshold counts for mAP.
+    if not untrained["predictions"] and not untrained["map40"]:
+        lines.append("the untrained model predicts nothing, so that nothing was compared with it")
     return lines
 
 
+def unpromoted(path: Path) -> list[str]:
+    """Return a line for each reason why the gate did not let the shipped model through, as registration wrote it."""
+    try:
+        content = read_json(path)
+    except InputError as error:
+        return [str(error)]
+    verdict = content.get("verdict")
+    return [] if verdict == "PROMOTE" else [f"{path}: {verdict}: {reason}" for reason in content.get("reasons") or [""]]
+
+
 if __name__ == "__main__":
-    misses = missed(read_json(SUMMARY))
-    print("\n".join(f"{SUMMARY}: {line}" for line in misses) or f"{SUMMARY}: above every floor")
+    misses = [f"{SUMMARY}: {line}" for line in missed(read_json(SUMMARY))] + unpromoted(REGISTRATION)
+    print("\n".join(misses) or f"{SUMMARY}, {REGISTRATION}: above every floor")
     sys.exit(1 if misses else 0)

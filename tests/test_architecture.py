@@ -23,8 +23,8 @@ ARROWS = {
     "evaluation": set(),
     "alignment": {"segmentation"},
     "training": {"detector", "augmentation"},
-    # The source defects that head selection pastes are kept by HSTD augmentation, which cuts them out.
-    "selection": {"detector", "augmentation"},
+    # The source defects that head selection pastes are kept by HSTD augmentation; panels are found by the segmenter.
+    "selection": {"detector", "augmentation", "segmentation"},
     "inspection": {"alignment", "segmentation", "detector", "selection", "augmentation", "evaluation"},
     "registry": {"inspection", "evaluation"},
 }

@@ -63,12 +63,16 @@ class SetAside:
     """Which source sites a fold keeps for calibration.
 
     Attributes:
-        sites: In order of preference.
-        count: How many a fold sets aside: the first that it does not hold out.
+        groups: Sites that are set aside together, in order of preference; a fold takes the first group that has none of
+            its held-out sites. No group sets nothing aside.
     """
 
-    sites: tuple[str, ...] = ()
-    count: int = 0
+    groups: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def of(cls, groups: Sequence[Sequence[str]]) -> "SetAside":
+        """Return what a section of params.yaml asks for."""
+        return cls(tuple(tuple(group) for group in groups))
 
 
 NOTHING = SetAside()
@@ -84,12 +88,13 @@ def resolve_fold(name: str, sites: Sequence[str], gate_sites: Sequence[str], asi
     if missing:
         raise InputError(f"site {missing[0]!r} named in params.yaml is not in the data; it has {', '.join(sites)}")
     targets = tuple(gate_sites) if name == ALL else (name,)
-    set_aside = tuple(site for site in aside.sites if site not in targets)[: aside.count]
-    sources = tuple(site for site in sites if site not in (*targets, *set_aside))
+    set_aside = next((group for group in aside.groups if not set(group) & set(targets)), ())
     unknown = [site for site in set_aside if site not in sites]
-    if unknown or len(set_aside) < aside.count:
-        what = f"{unknown[0]!r} is not in the data" if unknown else f"lists fewer than {aside.count} for fold {name!r}"
-        raise InputError(f"calibration.sites: {what}; name more of {', '.join(sites)}, or lower calibration.count")
+    if unknown:
+        raise InputError(f"calibration.sites: {unknown[0]!r} is not in the data; it has {', '.join(sites)}")
+    if aside.groups and not set_aside:
+        raise InputError(f"calibration.sites: every group has a site that fold {name!r} holds out; add another group")
+    sources = tuple(site for site in sites if site not in (*targets, *set_aside))
     if not sources or not targets:
         raise InputError(f"fold {name!r} leaves no site to {'test on' if sources else 'learn from'}; check gate.sites")
     return Fold(name, sources, targets, set_aside)

@@ -13,6 +13,9 @@ from ddlivm.parameters.head_checkpointing import MaskRcnn
 
 FILE = "detector.json"
 
+CONFIDENCE_FLOOR = 0.02
+"""Raw scores below it are no detections; mmdet's 0.05 would cut the tail of heads whose scores are low."""
+
 
 Modality = Literal["infrared", "visible"]
 

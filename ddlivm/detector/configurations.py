@@ -1,6 +1,6 @@
 """mmdet's configuration dictionaries, with the values of reference configurations and ours where levels differ."""
 
-from ddlivm.detector.architecture import MaskRcnnSpec
+from ddlivm.detector.architecture import CONFIDENCE_FLOOR, MaskRcnnSpec
 from ddlivm.detector.encoders import STRIDES
 from ddlivm.detector.mmdet import Config
 
@@ -10,7 +10,6 @@ LEVEL_STRIDES = (*STRIDES, 64)
 REGRESS_RANGES = ((-1, 32), (32, 64), (64, 128), (128, 256), (256, 100_000_000))
 """FCOS' ranges halved, as its first level is stride 4 instead of 8."""
 
-CONFIDENCE_FLOOR = 0.05
 OVERLAP = {"fcos": 0.4, "rpn": 0.7, "mask_rcnn": 0.4}
 """IoU of non-maximum suppression: of two boxes that would match one defect (4.1.4), the better stays."""
 

@@ -13,7 +13,7 @@ from torch import nn
 from ddlivm.data.detections import Detections
 from ddlivm.data.taxonomy import load_taxonomy
 from ddlivm.detector import build
-from ddlivm.detector.architecture import Architecture
+from ddlivm.detector.architecture import CONFIDENCE_FLOOR, Architecture
 from ddlivm.detector.encoders import Pyramid, fuse
 from ddlivm.detector.heads import BankEntry, OneStage
 from ddlivm.detector.normalisation import normalise_infrared
@@ -24,7 +24,6 @@ from ddlivm.files import read_json
 
 FCOS, MASK_RCNN = "fcos", "mask_rcnn"
 UNTRAINED, INFRARED_ONLY = "untrained", "infrared_only"
-MINIMUM_SCORE = 0.05
 UNTRAINED_SEED = 0
 
 
@@ -105,7 +104,7 @@ class Detector:
 
     @torch.no_grad()
     def detect(
-        self, head: str, infrared: Pyramid, visible: Pyramid, minimum_score: float = MINIMUM_SCORE
+        self, head: str, infrared: Pyramid, visible: Pyramid, minimum_score: float = CONFIDENCE_FLOOR
     ) -> list[Detections]:
         """Detect with one head.
 

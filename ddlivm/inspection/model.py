@@ -141,7 +141,7 @@ def build_model(
     for part, source in (("segmenter", segmenter), ("encoders", encoders), ("bank", bank)):
         _copy(source, out / part, [path.name for path in _weights_and_json(source)])
     sites = series_by_site(series)
-    sources = tuple(sorted(sites.keys() - set(scores.targets)))
+    sources = tuple(sorted(sites.keys() - {*scores.targets, *scores.set_aside}))
     for site in sources:
         _copy(sites[site], out / "defects" / site, ["defects.json", "defects.safetensors"])
     card = ModelCard(

@@ -9,12 +9,12 @@ class Calibration(Section):
     """Which source sites no training sees, so that thresholds and scores can be chosen on them.
 
     Attributes:
-        sites: The sites to set aside, in order of preference; a fold takes the first that it does not hold out.
-        count: How many a fold sets aside; 0 sets none aside, and scores stay as the heads give them.
-        accuracy: The share of the reported detections that shall be right, 0 to 1; the threshold is the lowest that
-            promises it.
+        sites: Groups of sites to set aside, in order of preference; a fold takes the first group that has none of its
+            held-out sites. A group should be all sites of a plant: then calibration meets a plant as new as the next
+            one will be. Without a group nothing is set aside, and scores stay as the heads give them.
+        beta: How many times as much recall counts as accuracy when a threshold is chosen, above 0: below 1 fewer false
+            reports, above 1 fewer missed defects.
     """
 
-    sites: list[str]
-    count: int = Field(ge=0)
-    accuracy: float = Field(gt=0, lt=1)
+    sites: list[list[str]]
+    beta: float = Field(gt=0, le=10)

@@ -48,7 +48,8 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _folds_are_sites(self) -> "Parameters":
-        for name in (*self.gate.sites, *self.calibration.sites, *(fold for fold in self.folds if fold != "all")):
+        aside = (site for group in self.calibration.sites for site in group)
+        for name in (*self.gate.sites, *aside, *(fold for fold in self.folds if fold != "all")):
             if name not in self.sites:
                 raise ValueError(f"{name!r} is no site; `sites` has {', '.join(self.sites)}")
         return self

@@ -15,29 +15,32 @@ IOU = 0.4
 STEPS = 50
 """Newton steps at most; it settles after about ten."""
 
+UNKNOWN = 0.5
+"""The threshold of a head that finds no defect there: what it detects must be likelier right than wrong."""
+
 WEIGHT = 1e-2
 """Pull of the slope towards 1, in units of one detection: what a handful of detections cannot tell stays as it is."""
 
 
-def calibrate(detections: Sequence[Detections], labels: Sequence[Detections], accuracy: float) -> Calibration:
+def calibrate(detections: Sequence[Detections], labels: Sequence[Detections], beta: float) -> Calibration:
     """Fit one head's calibration.
 
-    The threshold is the lowest at which the calibrated scores say that `accuracy` of the detections at or above it are
-    right. Where no threshold promises that, it is the one with the best F1 measure.
+    The threshold is the one with the best F measure of accuracy and recall@0.4. The accuracy is the one that the
+    calibrated scores promise: on a few dozen detections it is smoother than the share of those that are right.
 
     Args:
         detections: The head's detections on each image that was set aside, with raw scores.
         labels: The labelled defects of each of these images.
-        accuracy: The share of the reported detections that shall be right, 0 to 1.
+        beta: How many times as much recall counts as accuracy, above 0.
     """
     boxes = Boxes.of(enumerate(detections)).canonical()
     truth = Boxes.of(enumerate(labels)).canonical()
     right = correct(boxes, truth)
     slope, offset = fit_logistic(logit(boxes.scores), right)
     whole = Calibration(0.0, slope, offset)
-    scores = whole.probabilities(boxes.scores.astype(np.float32)).astype(np.float64)
+    scores = whole.probabilities(boxes.scores.astype(np.float32)).astype(np.float64).round(DECIMALS)
     hits = found(boxes, truth, IOU) >= 0
-    threshold = _threshold(scores, right, hits, len(truth), accuracy)
+    threshold = _threshold(scores, hits, len(truth), beta)
     reported = scores >= threshold
     return Calibration(
         threshold,
@@ -49,20 +52,14 @@ def calibrate(detections: Sequence[Detections], labels: Sequence[Detections], ac
     )
 
 
-def _threshold(
-    scores: npt.NDArray[np.float64],
-    right: npt.NDArray[np.bool_],
-    hits: npt.NDArray[np.bool_],
-    defects: int,
-    accuracy: float,
-) -> float:
+def _threshold(scores: npt.NDArray[np.float64], hits: npt.NDArray[np.bool_], defects: int, beta: float) -> float:
     """Return the threshold for (n,) falling calibrated scores."""
-    if not len(scores) or not defects:
-        return 0.5
-    count = np.arange(1, len(scores) + 1)
-    promised = np.flatnonzero(np.cumsum(scores) / count >= accuracy)
-    best = int(np.argmax(2 * np.cumsum(hits) / (count + defects)))
-    last = int(promised[-1]) if len(promised) else best
+    if not len(scores) or not hits.any():
+        return UNKNOWN
+    accuracy = np.cumsum(scores) / np.arange(1, len(scores) + 1)
+    recall = np.cumsum(hits) / defects
+    measure = (1 + beta**2) * accuracy * recall / (beta**2 * accuracy + recall)
+    last = int(np.argmax(measure * np.append(scores[:-1] > scores[1:], True)))  # equal scores stand on one side
     below = scores[last + 1] if last + 1 < len(scores) else 0.0
     return round(float(scores[last] + below) / 2, DECIMALS)
 

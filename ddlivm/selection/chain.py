@@ -14,11 +14,9 @@ import numpy.typing as npt
 from ddlivm.data import AlignedPair, Detections
 from ddlivm.data.calibration import Calibration
 from ddlivm.data.panels import on_panels
+from ddlivm.detector.architecture import CONFIDENCE_FLOOR
 from ddlivm.detector.duplicates import resolve_duplicates
 from ddlivm.parameters import HeadSelection
-
-MINIMUM_SCORE = 0.05
-"""Detections whose raw score is below it are never written."""
 
 UNTRAINED = "untrained"
 """The reference whose encoders are fresh too."""
@@ -139,7 +137,7 @@ class Chain:
             found = self.detector.detect_untrained(view.values[None], radiometric, view.image[None])[0]
         else:
             maps = view.infrared if infrared is None else infrared
-            found = self.detector.detect(head, maps, view.visible, MINIMUM_SCORE)[0]
+            found = self.detector.detect(head, maps, view.visible, CONFIDENCE_FLOOR)[0]
         if self.parameters.duplicate_overlap is not None:
             found = resolve_duplicates(found, self.parameters.duplicate_overlap)
         found = self._calibrated(head, found)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.data import Detections
-from ddlivm.selection.chain import MINIMUM_SCORE, HeadBank, Panels
+from ddlivm.detector.architecture import CONFIDENCE_FLOOR
+from ddlivm.selection.chain import HeadBank, Panels
 
 
 class TimedBank:
@@ -48,7 +49,9 @@ class TimedBank:
         """Encode (B, 7h/4, 7w/4, 3) working visible images to four maps."""
         return self._timed("visible", len(images), lambda: self._bank.encode_visible(images))
 
-    def detect(self, head: str, infrared: Any, visible: Any, minimum_score: float = MINIMUM_SCORE) -> list[Detections]:
+    def detect(
+        self, head: str, infrared: Any, visible: Any, minimum_score: float = CONFIDENCE_FLOOR
+    ) -> list[Detections]:
         """Detect with one head, in the working frame."""
         return self._timed(head, len(infrared[0]), lambda: self._bank.detect(head, infrared, visible, minimum_score))
 

@@ -120,7 +120,7 @@ class Perturbation:
             taken = _covered(targets, values.shape)
             for target in targets:
                 if target in pasted:
-                    rng = np.random.default_rng([self.seed, zlib.crc32(pair.pair.key.encode()), *target])
+                    rng = np.random.default_rng([self.seed, zlib.crc32(pair.pair.name.encode()), *target])
                     paste(image, *pasted[target], Spot(target[1:], window), taken, rng)
         return images
 

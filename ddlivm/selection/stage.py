@@ -7,11 +7,12 @@ from typing import Any
 
 from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import AlignedPair, DataSet, Detections, Fold, SetAside, Site, SiteAlignments
+from ddlivm.detector.architecture import CONFIDENCE_FLOOR
 from ddlivm.errors import InputError
 from ddlivm.files import MEASURED, read_json, write_json
 from ddlivm.parameters import Calibration, HeadSelection
 from ddlivm.selection.calibration import calibrate
-from ddlivm.selection.chain import MINIMUM_SCORE, Chain
+from ddlivm.selection.chain import Chain
 from ddlivm.selection.choice import Selection
 from ddlivm.selection.examination import Examination, Trial, decide, examine_pairs
 from ddlivm.selection.latency import TimedBank
@@ -46,7 +47,7 @@ def select_head(
         fold: the fold's name.
         gate_sites: the sites that the fold `all` holds out.
         parameters: the stage's section.
-        calibration: which sites are set aside, and what the scores shall promise.
+        calibration: which sites are set aside, and how thresholds weigh accuracy and recall.
         out: an empty folder.
         work: scratch, for the time that a pair takes; a fold takes a minute or so and starts over after a kill.
 
@@ -54,7 +55,7 @@ def select_head(
         InputError: an input is missing or damaged.
     """
     dataset = DataSet.load(data)
-    split = dataset.fold(fold, gate_sites, SetAside(tuple(calibration.sites), calibration.count))
+    split = dataset.fold(fold, gate_sites, SetAside.of(calibration.sites))
     source_defects = SourceDefects.load(list(split.source_series(series).values()))
     import torch  # torch and mmdet cost 24 s that a wrong input need not wait for
 
@@ -67,7 +68,7 @@ def select_head(
     detector = TimedBank(load_detector(encoders, bank), wait)
     panels = detector.timed(lambda visible: loaded.small_probabilities([visible])[0])
     chain = Chain(detector, panels, parameters)
-    selection = select(dataset, transforms, split, chain, source_defects, calibration.accuracy, out)
+    selection = select(dataset, transforms, split, chain, source_defects, calibration.beta, out)
     write_json(work / MEASURED, {"seconds_per_pair": detector.seconds_per_pair(selection.chosen)})
 
 
@@ -77,7 +78,7 @@ def select(
     fold: Fold,
     chain: Chain,
     source_defects: SourceDefects,
-    accuracy: float,
+    beta: float,
     out: Path,
 ) -> Selection:
     """Do `select_head`'s work with a chain that is loaded, without calibrations yet.
@@ -86,7 +87,7 @@ def select(
         InputError: a pair cannot be read or was not aligned.
     """
     detector, parameters = chain.detector, chain.parameters
-    chain = calibrated(dataset, transforms, fold, chain, accuracy)
+    chain = calibrated(dataset, transforms, fold, chain, beta)
     alignments = SiteAlignments.load(transforms / "transforms.json")
     pairs = [
         AlignedPair(pair, alignments.of(name, pair.name).transform, detector.working_size)
@@ -107,7 +108,7 @@ def select(
         "score": parameters.score,
         "targets": list(fold.targets),
         "references": list(detector.references),
-        "minimum_score": MINIMUM_SCORE,
+        "minimum_score": CONFIDENCE_FLOOR,
         "set_aside": list(fold.set_aside),
         "calibrations": {head: asdict(chain.calibration(head)) for head in (*detector.heads, *detector.references)},
         "transductive": True,
@@ -116,7 +117,7 @@ def select(
     return selection
 
 
-def calibrated(dataset: DataSet, transforms: Path, fold: Fold, chain: Chain, accuracy: float) -> Chain:
+def calibrated(dataset: DataSet, transforms: Path, fold: Fold, chain: Chain, beta: float) -> Chain:
     """Return the chain with every head calibrated on the sites that were set aside; where there are none, as it is.
 
     Raises:
@@ -141,7 +142,7 @@ def calibrated(dataset: DataSet, transforms: Path, fold: Fold, chain: Chain, acc
                 found = chain.detect(head, view).on_panels
                 detections[head].append(view.pair.frame.detections_to_raw(found))
         print(f"head_selection {fold.name}: calibrated on {name}, {len(site.pairs)} pairs", flush=True)
-    return replace(chain, calibrations={head: calibrate(detections[head], labels, accuracy) for head in heads})
+    return replace(chain, calibrations={head: calibrate(detections[head], labels, beta) for head in heads})
 
 
 class _Results:

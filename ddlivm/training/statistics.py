@@ -19,17 +19,18 @@ def measure_statistics(encoder: nn.Module, images: Iterable[Tensor]) -> None:
 
     Args:
         encoder: Its other weights stay as they are.
-        images: (B, C, H, W) normalised each, as the encoder takes them.
+        images: (B, C, H, W) normalised each, as the encoder takes them; where there are none, nothing changes.
     """
     own = norms(encoder)
     if not own:
         return
     modes = [(module, module.training, module.momentum) for module in own]
     for module in own:
-        module.reset_running_stats()
         module.momentum = None  # the plain average over all batches
         module.train()
-    for batch in images:
+    for number, batch in enumerate(images):
+        for module in own if number == 0 else ():
+            module.reset_running_stats()
         encoder(batch)
     for module, training, momentum in modes:
         module.momentum = momentum

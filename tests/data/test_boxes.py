@@ -3,7 +3,7 @@ import pytest
 from shapely.geometry import box as rectangle
 
 from ddlivm.data import Detections
-from ddlivm.data.boxes import Boxes, iou, match, overlaps
+from ddlivm.data.boxes import Boxes, iou, iou_matrix, match, overlaps
 
 
 def boxes(*rows: tuple[int, tuple[float, float, float, float], float, int]) -> Boxes:
@@ -24,6 +24,18 @@ def test_iou_agrees_with_polygons():
     shapes = [(rectangle(*a), rectangle(*b)) for a, b in zip(first, second, strict=True)]
     expected = [a.intersection(b).area / a.union(b).area for a, b in shapes]
     np.testing.assert_allclose(iou(first, second), expected, atol=1e-12)
+
+
+def test_the_matrix_has_the_iou_of_every_box_with_every_other():
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 20, (7, 2)).astype(np.float32)
+    every = np.concatenate([corners, corners + 12], axis=1)
+    matrix = iou_matrix(every[:3], every[3:])
+    assert matrix.shape == (3, 4)
+    expected = [[iou(a[None].astype(float), b[None].astype(float))[0] for b in every[3:]] for a in every[:3]]
+    np.testing.assert_allclose(matrix, expected)
+    assert iou_matrix(every[:0], every).shape == (0, 7)
+    assert iou_matrix(every, every[:0]).shape == (7, 0)
 
 
 def test_overlaps_join_only_boxes_of_one_image():

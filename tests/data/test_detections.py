@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,20 @@ def test_a_selection_keeps_rows_together():
     np.testing.assert_array_equal(best.boxes, [(2, 2, 3, 3), (4, 4, 5, 5)])
     assert best.classes.tolist() == [2, 3]
     assert len(found[found.scores > 0.4]) == 2
+
+
+def test_alternatives_go_with_their_rows_and_are_listed_best_first():
+    others = np.zeros((2, 10), np.float32)
+    others[1, [3, 0, 7]] = 0.2, 0.30001, 0.2
+    found = Detections.of([(0, 0, 1, 1), (2, 2, 3, 3)], [0.9, 0.5], [1, 2])
+    assert all("alternatives" not in row for row in found.to_coco(1))
+    resolved = replace(found, alternatives=others)
+    assert [row["alternatives"] for row in resolved.to_coco(1)] == [
+        [],
+        [{"category_id": 1, "score": 0.30001}, {"category_id": 4, "score": 0.2}, {"category_id": 8, "score": 0.2}],
+    ]
+    kept = resolved[resolved.scores < 0.6].alternatives
+    assert kept is not None and np.array_equal(kept, others[1:])
 
 
 def test_nothing_has_the_right_shapes():

@@ -5,35 +5,42 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddlivm.data import ALL, resolve_fold
+from ddlivm.data import ALL, SetAside, resolve_fold
 from ddlivm.errors import InputError
 
 SITES = ("a", "b", "c", "d")
 
 
-@given(st.sampled_from((*SITES, ALL)), st.lists(st.sampled_from(SITES), min_size=1, max_size=3, unique=True))
-def test_a_site_is_either_learnt_from_or_tested_on(name: str, gate_sites: list[str]):
-    fold = resolve_fold(name, SITES, gate_sites)
-    assert not set(fold.sources) & set(fold.targets)
-    assert set(fold.sources) | set(fold.targets) == set(SITES)
-    assert fold.sources == tuple(site for site in SITES if site in fold.sources)
-    assert fold.targets == (tuple(gate_sites) if name == ALL else (name,))
+@given(st.sampled_from((*SITES, ALL)), st.permutations(SITES))
+def test_a_site_is_learnt_from_set_aside_or_tested_on(name: str, order: list[str]):
+    fold = resolve_fold(name, SITES, ("b",), SetAside.of([[site] for site in order]))
+    parts = (*fold.sources, *fold.set_aside, *fold.targets)
+    assert sorted(parts) == list(SITES)
+    assert len(fold.set_aside) == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "sites", "gate", "problem"),
+    ("aside", "problem"),
     [
-        ("e", SITES, ("a",), "'e' named in params.yaml is not in the data; it has a, b, c, d"),
-        (ALL, SITES, ("e",), "'e' named in params.yaml"),
-        ("a", SITES, ("e",), "'e' named in params.yaml"),
-        (ALL, SITES, (), "no site to test on"),
-        (ALL, ("a",), ("a",), "no site to learn from"),
-        ("a", ("a",), ("a",), "no site to learn from"),
+        (SetAside((("c",), ("a", "c"))), "calibration.sites: every group has a site that fold 'c' holds out"),
+        (SetAside((("a", "e"),)), "calibration.sites: 'e' is not in the data; it has a, b, c, d"),
+        (SetAside((("a", "b", "d"),)), "no site to learn from"),
     ],
 )
-def test_a_fold_that_cannot_be_is_one_line(name: str, sites: tuple[str, ...], gate: tuple[str, ...], problem: str):
-    with pytest.raises(InputError, match=problem):
-        resolve_fold(name, sites, gate)
+def test_what_cannot_be_set_aside_is_one_line(aside: SetAside, problem: str):
+    with pytest.raises(InputError, match=problem) as raised:
+        resolve_fold("c", SITES, ("b",), aside)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_site_that_is_set_aside_needs_no_series(tmp_path: Path):
+    folders = []
+    for site in ("a", "b"):
+        folders.append(tmp_path / site)
+        folders[-1].mkdir()
+        (folders[-1] / "series.json").write_text(json.dumps({"site": site}))
+    fold = resolve_fold("c", SITES, ("b",), SetAside((("d",),)))
+    assert fold.source_series(folders) == dict(zip(("a", "b"), folders, strict=True))
 
 
 def test_each_source_site_has_its_series_and_others_stay_closed(tmp_path: Path):

@@ -2,7 +2,14 @@ import json
 
 import pytest
 
-from ddlivm.detector.architecture import Architecture, Dinov2Spec, InfmaeSpec, MaskRcnnSpec, ResidualSpec
+from ddlivm.detector.architecture import (
+    Architecture,
+    Dinov2Spec,
+    InfmaeSpec,
+    MaskRcnnSpec,
+    ResidualSpec,
+    TimmSpec,
+)
 from ddlivm.detector.configurations import groups
 from ddlivm.errors import InputError
 from ddlivm.parameters import load_parameters
@@ -13,10 +20,11 @@ INFRARED = InfmaeSpec((8, 16, 24), (1, 1, 2), heads=3, grid=4, antialias=False)
 VISIBLE = Dinov2Spec(
     16, 6, 4, 2, 5, antialias=True, position_offset=0.1, taps=None, norm_taps=True, summed=False, compact=True
 )
+TIMM = TimmSpec("tf_efficientnet_lite0", (24, 40, 112, 320))
 ARCHITECTURE = Architecture((96, 64), SPEC, SPEC, 16, 2, 1)
 
 
-@pytest.mark.parametrize(("infrared", "visible"), [(SPEC, SPEC), (INFRARED, VISIBLE), (SPEC, VISIBLE)])
+@pytest.mark.parametrize(("infrared", "visible"), [(SPEC, SPEC), (INFRARED, VISIBLE), (SPEC, VISIBLE), (TIMM, TIMM)])
 def test_what_is_saved_is_what_is_loaded(tmp_path, infrared, visible):
     alone = Architecture((96, 64), infrared, visible, 16, 2, 1)
     whole = alone.with_mask_rcnn(MaskRcnnSpec((4.0, 8.0), 50, (64, 32), 128))
@@ -36,6 +44,12 @@ def test_the_papers_section_is_the_papers_detector():
     assert paper.fused_channels == (1280, 1408, 1792, 1792)
     assert isinstance(paper.visible, Dinov2Spec)
     assert paper.visible.tapped == (4, 8, 12)
+
+
+def test_the_demo_has_one_convolutional_pyramid_for_each_modality():
+    demo = Architecture.of(load_parameters(ROOT / "params.yaml", "demo").dtft_training)
+    assert demo.infrared == demo.visible == TIMM
+    assert demo.fused_channels == (48, 80, 224, 640)
 
 
 def test_a_detector_from_before_masks_has_none(tmp_path):

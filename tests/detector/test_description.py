@@ -118,7 +118,7 @@ def test_precision_and_recomputation_save_memory():
         assert training.activations_recomputed < training.activations
 
 
-@pytest.mark.parametrize(("profile", "least", "most"), [("demo", 1e6, 3e6), ("small", 20e6, 40e6)])
+@pytest.mark.parametrize(("profile", "least", "most"), [("demo", 6e6, 7e6), ("small", 11e6, 12e6)])
 def test_profiles_without_transformers(profile, least, most):
     described = description.describe(load_parameters(ROOT / "params.yaml", profile), mixed=True)
     assert least <= described.parameters <= most

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ddlivm.detector.architecture import Dinov2Spec, InfmaeSpec, ResidualSpec
+from ddlivm.detector.architecture import Dinov2Spec, InfmaeSpec, ResidualSpec, TimmSpec
 from ddlivm.detector.encoders import build_encoder, fuse
 from ddlivm.detector.residual import ResidualBlock
 
@@ -10,10 +10,11 @@ INFMAE = InfmaeSpec((8, 16, 24), (1, 0, 2), heads=3, grid=4, antialias=False)
 DINOV2 = Dinov2Spec(
     24, 6, 4, 0, 5, antialias=False, position_offset=0.1, taps=None, norm_taps=True, summed=False, compact=False
 )
+TIMM = TimmSpec("tf_efficientnet_lite0", (24, 40, 112, 320))
 
 
-@pytest.mark.parametrize("infrared_spec", [INFMAE, RESIDUAL], ids=lambda spec: spec.kind)
-@pytest.mark.parametrize("visible_spec", [DINOV2, RESIDUAL], ids=lambda spec: spec.kind)
+@pytest.mark.parametrize("infrared_spec", [INFMAE, RESIDUAL, TIMM], ids=lambda spec: spec.kind)
+@pytest.mark.parametrize("visible_spec", [DINOV2, RESIDUAL, TIMM], ids=lambda spec: spec.kind)
 def test_both_pyramids_meet_on_one_grid(infrared_spec, visible_spec):
     infrared, visible = build_encoder(infrared_spec, "infrared"), build_encoder(visible_spec, "visible")
     levels = infrared(torch.zeros(2, 1, 64, 96)), visible(torch.zeros(2, 3, 112, 168))

@@ -30,7 +30,12 @@ def folders(tmp_path):
         torch.nn.init.constant_(entry.bbox_head.conv_cls.bias, -1.0)
         save_weights(bank / f"entry_{epoch}.safetensors", {"": entry})
     save_weights(bank / "infrared_only.safetensors", {"": build.infrared_head(ARCHITECTURE, 10)})
-    write_json(bank / "bank.json", {"entries": {epoch: f"entry_{epoch}.safetensors" for epoch in ("002", "004")}})
+    one_stage = build.joint_head(ARCHITECTURE)
+    torch.nn.init.constant_(one_stage.bbox_head.conv_cls.bias, -1.0)
+    save_weights(bank / "entry_000.safetensors", {"": one_stage})
+    heads = {"000": ["fcos"], "002": ["fcos", "mask_rcnn"], "004": ["fcos", "mask_rcnn"]}
+    entries = {epoch: {"file": f"entry_{epoch}.safetensors", "heads": kinds} for epoch, kinds in heads.items()}
+    write_json(bank / "bank.json", {"entries": entries})
     return encoders, bank
 
 
@@ -44,7 +49,7 @@ def images():
 def test_heads_and_references_by_name(folders, images):
     detector = load_detector(*folders)
     assert detector.working_size == (96, 64)
-    assert detector.heads == ("fcos-002", "fcos-004", "mask_rcnn-002", "mask_rcnn-004")
+    assert detector.heads == ("fcos-000", "fcos-002", "fcos-004", "mask_rcnn-002", "mask_rcnn-004")
     assert detector.references == ("untrained", "infrared_only")
     infrared, visible = detector.encode_infrared(images[0], True), detector.encode_visible(images[1])
     assert [level.shape[2:] for level in infrared] == [level.shape[2:] for level in visible]
@@ -55,9 +60,11 @@ def test_heads_and_references_by_name(folders, images):
             assert (detections.boxes >= 0).all()
             assert (detections.boxes <= [96, 64, 96, 64]).all()
             assert len(detections) <= 100
+    assert len(detector.detect("fcos-000", infrared, visible, 0.0)[0]) > 0
     assert len(detector.detect("fcos-002", infrared, visible, 0.0)[0]) > 0
-    with pytest.raises(InputError, match="'fcos-003' is not in the bank; it has fcos-002"):
-        detector.detect("fcos-003", infrared, visible)
+    for head in ("fcos-003", "mask_rcnn-000"):
+        with pytest.raises(InputError, match=f"'{head}' is not in the bank; it has fcos-000"):
+            detector.detect(head, infrared, visible)
 
 
 def test_a_batch_is_its_images(folders, images):
@@ -87,11 +94,22 @@ def test_untrained_is_seeded_and_leaves_the_random_state_alone(folders, images):
     first, second = (detector.detect_untrained(images[0], True, images[1]) for _ in range(2))
     assert torch.equal(state, torch.random.get_rng_state())
     assert all(np.array_equal(a.boxes, b.boxes) for a, b in zip(first, second, strict=True))
+    assert all(len(found) for found in first), "heads that have learnt nothing detect with scores of about 0.01"
     trained = detector.infrared.state_dict()
     assert any(
         not torch.equal(value, trained[key])
         for key, value in untrained(detector.architecture).infrared.state_dict().items()
     )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"entries": ["000"]}, {"entries": {"000": "entry_000.safetensors"}}, {"entries": {"000": {"heads": []}}}],
+)
+def test_a_bank_that_lists_no_entries_is_one_line(folders, content):
+    write_json(folders[1] / "bank.json", content)
+    with pytest.raises(InputError, match=r"bank\.json: does not list a bank's entries; train the heads again$"):
+        load_detector(*folders)
 
 
 def test_folders_that_do_not_belong_together_or_are_damaged(folders, tmp_path):

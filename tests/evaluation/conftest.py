@@ -17,10 +17,11 @@ from ddlivm.parameters import CrossDomainEvaluation
 SIZE = (320, 256)
 TRANSFORM = Transform(1.5, 40.0, 30.0)
 VISIBLE_SIZE = (520, 400)
-PARAMETERS = CrossDomainEvaluation(score_threshold=0.3, iou_threshold=0.4)
+PARAMETERS = CrossDomainEvaluation(iou_threshold=0.4, matched_recall=0.5)
 HEADS = ("fcos-001", "fcos-002", "mask_rcnn-001", "mask_rcnn-002")
 QUALITY = {"fcos-001": 0.7, "fcos-002": 0.8, "mask_rcnn-001": 0.5, "mask_rcnn-002": 0.6}
 REFERENCES = {"untrained": 0.02, "infrared_only": 0.4}
+THRESHOLDS = dict(zip((*HEADS, *REFERENCES), (0.4, 0.3, 0.25, 0.35, 0.27, 0.2), strict=True))
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,8 @@ def make_selection(data: Path, fold: str, target: str, folder: Path) -> Path:
         "last_fcos": "fcos-002",
         "last_mask_rcnn": "mask_rcnn-002",
         "references": list(REFERENCES),
+        "calibrations": {head: {"threshold": threshold} for head, threshold in THRESHOLDS.items()},
+        "set_aside": ["site9"],
         "minimum_score": 0.05,
         "transductive": True,
     }

@@ -2,6 +2,7 @@ import numpy as np
 
 from ddlivm.data import load_taxonomy
 from ddlivm.evaluation import analysis
+from ddlivm.evaluation.figures import Matched
 from ddlivm.evaluation.metrics import measure
 from tests.data.test_boxes import boxes
 
@@ -50,3 +51,24 @@ def test_the_curves_mean_is_the_map():
     expected = measure(PREDICTIONS, TRUTH, 0.3, 0.4)
     assert abs(np.mean(curves.rows["selected"]) - expected.map40) < 1e-5
     assert set(curves.types) == {load_taxonomy().names[kind] for kind in (0, 1, 2)}
+
+
+def test_matched_is_the_accuracy_at_the_highest_threshold_that_reaches_the_recall():
+    truth = boxes((1, (0, 0, 10, 10), 1, 0), (1, (50, 0, 90, 40), 1, 1), (2, (0, 0, 10, 10), 1, 2))
+    predictions = boxes(
+        (2, (0, 0, 10, 10), 0.5, 2),  # the second find
+        (1, (0, 0, 10, 10), 0.875, 0),  # the first
+        (1, (0, 0, 10, 10), 0.75, 0),  # a copy: right, and no find
+        (2, (30, 30, 40, 40), 0.625, 2),  # wrong
+        (1, (200, 0, 240, 40), 0.375, 1),  # wrong
+    )
+    assert analysis.matched(predictions, truth, 1 / 3, 0.4) == Matched(1 / 3, 1.0, 0.875)
+    assert analysis.matched(predictions, truth, 0.5, 0.4) == Matched(0.5, 0.75, 0.5)
+    assert analysis.matched(predictions, truth, 2 / 3, 0.4) == Matched(2 / 3, 0.75, 0.5)
+    assert analysis.matched(predictions, truth, 0.7, 0.4) == Matched(0.7, None, None)
+    assert analysis.matched(predictions[:0], truth, 0.5, 0.4) == Matched(0.5, None, None)
+
+
+def test_what_shares_the_score_that_reaches_the_recall_counts_too():
+    predictions = boxes((1, (0, 0, 10, 10), 0.875, 0), (1, (200, 0, 240, 40), 0.875, 0))
+    assert analysis.matched(predictions, TRUTH, 1 / 3, 0.4) == Matched(1 / 3, 0.5, 0.875)

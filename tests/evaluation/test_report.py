@@ -1,5 +1,6 @@
 import csv
 import re
+from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ddlivm.evaluation.report import write_report
 from ddlivm.evaluation.summary import summarise
 from ddlivm.files import read_json, write_json
 from ddlivm.parameters import Report
-from tests.evaluation.conftest import make_world
+from tests.evaluation.conftest import HEADS, THRESHOLDS, make_world
 
 REPORT = Report(title="A <run> & more")
 
@@ -84,7 +85,9 @@ def test_the_summary_averages_the_evaluation_folds(build: Path):
     assert summary["map40"] == pytest.approx((own["site1"].map40 + own["site3"].map40) / 2)
     assert summary["recall40"] == pytest.approx((own["site1"].recall40 + own["site3"].recall40) / 2)
     assert summary["predictions"] == own["site1"].predictions + own["site3"].predictions
-    assert summary["score_threshold"] == 0.3
+    one = summary["folds"]["site1"]
+    assert (one["threshold"], one["set_aside"]) == (THRESHOLDS[one["chosen"]], ["site9"])
+    assert one["matched"] == asdict(folds["site1"].row("selected").matched)
     assert set(summary["sites"]) == {"site1", "site3"}
     assert set(summary["references"]) == {"untrained", "infrared_only"}
     assert summary["references"]["untrained"]["sites"]["site1"]["predictions"] >= 0
@@ -93,6 +96,13 @@ def test_the_summary_averages_the_evaluation_folds(build: Path):
     assert "seconds" not in summary
     metrics = read_json(build / "report" / "metrics.json")
     assert metrics["accuracy"] == summary["accuracy"]
+
+
+def test_every_heads_threshold_is_in_its_table(build: Path):
+    with (build / "report" / "tables" / "heads_site1.csv").open() as file:
+        rows = {row["Head"]: row for row in csv.DictReader(file)}
+    assert {head: row["Threshold"] for head, row in rows.items()} == {head: f"{THRESHOLDS[head]:.3f}" for head in HEADS}
+    assert {row["Accuracy at recall 0.5"] for row in rows.values()} - {"–"}
 
 
 def test_the_plots_are_long_tables(build: Path):
@@ -122,9 +132,7 @@ def test_only_the_fold_all_still_makes_a_report(build: Path, tmp_path: Path):
 def test_folds_at_different_thresholds_are_refused(build: Path, tmp_path: Path):
     other = tmp_path / "other"
     other.mkdir()
-    write_json(
-        other / "figures.json", read_json(build / "figures" / "site1" / "figures.json") | {"score_threshold": 0.5}
-    )
+    write_json(other / "figures.json", read_json(build / "figures" / "site1" / "figures.json") | {"iou_threshold": 0.5})
     with pytest.raises(InputError, match="different thresholds"):
         write_report([build / "figures" / "site3", other], REPORT, tmp_path)
     with pytest.raises(InputError, match="no figures were given"):

@@ -5,10 +5,11 @@ import pytest
 
 from ddlivm.data.boxes import Boxes
 from ddlivm.errors import InputError
+from ddlivm.evaluation.analysis import matched
 from ddlivm.evaluation.figures import FoldFigures
 from ddlivm.evaluation.metrics import measure
 from ddlivm.files import read_json, write_json
-from tests.evaluation.conftest import HEADS, REFERENCES, World
+from tests.evaluation.conftest import HEADS, REFERENCES, THRESHOLDS, World
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -29,13 +30,18 @@ def test_figures_hold_every_head_and_every_picture(world: World, tmp_path: Path)
     assert figures.histories["dtft_training"].values["step1"][0] == 1.6
 
 
-def test_figures_are_the_measures_of_the_detections_on_disk(world: World, tmp_path: Path):
+def test_figures_are_the_measures_of_the_detections_on_disk_at_each_heads_own_threshold(world: World, tmp_path: Path):
     figures = FoldFigures.load(world.evaluate("site1", tmp_path / "figures"))
     annotations = read_json(world.data / "site1" / "annotations.json")["annotations"]
     truth = Boxes.from_coco([row | {"score": 1.0} for row in annotations])
-    results = Boxes.from_coco(read_json(world.selections["site1"] / "detections" / "site1" / "fcos-001.json"))
-    assert figures.heads["fcos-001"].sites["site1"] == measure(results, truth, 0.3, 0.4)
-    assert figures.heads["fcos-001"].all == figures.heads["fcos-001"].sites["site1"]
+    for head, threshold in THRESHOLDS.items():
+        results = Boxes.from_coco(read_json(world.selections["site1"] / "detections" / "site1" / f"{head}.json"))
+        assert figures.heads[head].threshold == threshold
+        assert figures.heads[head].sites["site1"] == measure(results, truth, threshold, 0.4)
+        assert figures.heads[head].sites["site1"].predictions == len(results.above(threshold)) < len(results)
+        assert figures.heads[head].all == figures.heads[head].sites["site1"]
+        assert figures.heads[head].matched == matched(results, truth, 0.5, 0.4)
+    assert figures.score_threshold == THRESHOLDS[figures.chosen]
 
 
 def test_two_runs_write_the_same_bytes(world: World, tmp_path: Path):

@@ -1,23 +1,35 @@
 """A model's parts of the real classes, with fresh weights: it finds nothing sensible, by the real way."""
 
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from ddlivm.data.calibration import Calibration
+from ddlivm.evaluation.selection import Candidate
 from ddlivm.files import write_json
 from ddlivm.inspection.model import ShippedModel, build_model
-from tests.registry.parts import SCORES, make_parts
+from tests.registry.parts import SCORES, Parts, make_parts, settings
 
 CHANNELS = (16, 16, 16, 16)
+HEADS = ("fcos-000", "fcos-002", "fcos-004", "mask_rcnn-002", "mask_rcnn-004")
 
 
-def make_fresh_model(
+def make_fresh_parts(
     folder: Path,
     working_size: tuple[int, int],
     channels: tuple[int, int, int, int] = CHANNELS,
     segmenter: Path | None = None,
-) -> ShippedModel:
-    """Write a model; with `segmenter`, take that trained one."""
+    eager: bool = False,
+) -> Parts:
+    """Write a fold's parts; the bank's first entry is of one stage.
+
+    Args:
+        folder: To write to.
+        working_size: Of the working infrared image.
+        channels: Of the encoders' maps.
+        segmenter: A trained one to take.
+        eager: Whether the heads are surer here and there than fresh ones are, which are sure of nothing.
+    """
     import torch
 
     from ddlivm.detector import build
@@ -26,7 +38,8 @@ def make_fresh_model(
     from ddlivm.segmentation.segmenter import Segmenter
     from ddlivm.segmentation.unet import UNet
 
-    parts = make_parts(folder / "parts").folder
+    made = make_parts(folder)
+    parts = made.folder
     for part in ("segmenter", "encoders", "bank"):
         shutil.rmtree(parts / part)
         (parts / part).mkdir()
@@ -41,16 +54,44 @@ def make_fresh_model(
     save_weights(parts / "encoders" / "encoders.safetensors", {"infrared": infrared, "visible": visible})
     architecture.save(parts / "encoders")
     banked = architecture.with_mask_rcnn(MaskRcnnSpec((4.0,), 50, (64, 32), 64))
-    for epoch in ("002", "004"):
-        save_weights(parts / "bank" / f"entry_{epoch}.safetensors", {"": build.bank_entry(banked)})
+    entries: dict[str, dict[str, object]] = {}
+    for epoch, heads in (("000", ["fcos"]), ("002", ["fcos", "mask_rcnn"]), ("004", ["fcos", "mask_rcnn"])):
+        entry = build.bank_entry(banked) if "mask_rcnn" in heads else build.joint_head(banked)
+        if eager:
+            torch.nn.init.normal_(entry.bbox_head.conv_cls.weight, std=0.3)
+            torch.nn.init.constant_(entry.bbox_head.conv_cls.bias, -2.0)
+            if "mask_rcnn" in heads:
+                torch.nn.init.normal_(entry.roi_head.bbox_head.fc_cls.weight, std=0.3)
+        save_weights(parts / "bank" / f"entry_{epoch}.safetensors", {"": entry})
+        entries[epoch] = {"file": f"entry_{epoch}.safetensors", "heads": heads}
     save_weights(parts / "bank" / "infrared_only.safetensors", {"": build.infrared_head(banked, 10)})
     banked.save(parts / "bank")
-    write_json(
-        parts / "bank" / "bank.json", {"entries": {"002": "entry_002.safetensors", "004": "entry_004.safetensors"}}
+    write_json(parts / "bank" / "bank.json", {"entries": entries})
+    scores = replace(
+        SCORES,
+        candidates=tuple(Candidate(head, 0.8, (0.7, 0.9), 10, True) for head in HEADS),
+        calibrations=dict.fromkeys((*HEADS, *SCORES.references), Calibration(0.3)),
     )
-    write_json(parts / "selection" / "selection.json", asdict(SCORES))
+    write_json(parts / "selection" / "selection.json", asdict(scores))
+    return made
+
+
+def make_fresh_model(
+    folder: Path,
+    working_size: tuple[int, int],
+    channels: tuple[int, int, int, int] = CHANNELS,
+    segmenter: Path | None = None,
+) -> ShippedModel:
+    """Write a model; with `segmenter`, take that trained one."""
+    parts = make_fresh_parts(folder / "parts", working_size, channels, segmenter).folder
     series = [parts / "series" / site for site in ("site1", "site2", "site3")]
     (folder / "model").mkdir()
     return build_model(
-        parts / "segmenter", parts / "encoders", parts / "bank", series, parts / "selection", folder / "model"
+        parts / "segmenter",
+        parts / "encoders",
+        parts / "bank",
+        series,
+        parts / "selection",
+        settings(),
+        folder / "model",
     )

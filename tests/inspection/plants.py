@@ -10,8 +10,10 @@ from PIL import Image
 
 from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import Detections, PairAlignment, Transform, load_taxonomy
+from ddlivm.data.calibration import Calibration
 from ddlivm.inspection.inspector import Images, Inspector
-from tests.selection.fakes import FakeDetector, bank
+from ddlivm.selection.chain import Panels
+from tests.selection.fakes import FakeDetector, bank, chain_of, panels_everywhere
 
 SIZE, VISIBLE_SIZE = (320, 256), (560, 400)
 TRANSFORM = Transform(1.75, 14.0, -21.0)
@@ -72,11 +74,15 @@ def unsure(values: npt.NDArray[np.float32]) -> Detections:
     return Detections(found.boxes, np.full(len(found), 0.2, np.float32), found.classes)
 
 
-def make_inspector(source_defects: SourceDefects | None = None) -> Inspector:
+def make_inspector(
+    source_defects: SourceDefects | None = None,
+    panels: Panels = panels_everywhere,
+    calibrations: Mapping[str, Calibration] | None = None,
+) -> Inspector:
+    detector = FakeDetector({"fcos-002": bright_spots, "fcos-004": bright_spots, "mask_rcnn-004": unsure})
     return Inspector(
         align=known_transform,
-        panels=lambda visible: np.ones((4, 4), np.float32),
-        detector=FakeDetector({"fcos-002": bright_spots, "fcos-004": bright_spots, "mask_rcnn-004": unsure}),
+        chain=chain_of(detector, panels, calibrations),
         default="fcos-004",
         source_defects=lambda: source_defects or bank(),
     )

@@ -8,14 +8,16 @@ import pytest
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, write_json
 from ddlivm.inspection.model import ShippedModel, build_model
-from tests.registry.parts import Parts, make_parts
+from tests.registry.parts import SCORES, Parts, make_parts, settings
 
 
 def build(parts: Parts, out: Path) -> ShippedModel:
     folder = parts.folder
     series = [folder / "series" / site for site in ("site3", "site1", "site2")]
     out.mkdir(parents=True)
-    return build_model(folder / "segmenter", folder / "encoders", folder / "bank", series, folder / "selection", out)
+    return build_model(
+        folder / "segmenter", folder / "encoders", folder / "bank", series, folder / "selection", settings(), out
+    )
 
 
 @pytest.fixture
@@ -23,17 +25,18 @@ def model(tmp_path: Path) -> ShippedModel:
     return build(make_parts(tmp_path / "parts"), tmp_path / "model")
 
 
-def test_a_model_holds_what_an_inspection_reads_and_nothing_of_the_held_out_sites(model: ShippedModel):
-    assert model.card.sources == ("site1", "site3")
+def test_a_model_holds_what_an_inspection_reads_and_the_defects_that_heads_were_selected_with(model: ShippedModel):
+    assert model.card.sources == ("site1",)
     assert model.card.held_out == ("site2",)
+    assert model.card.set_aside == ("site3",)
+    assert model.card.calibrations == SCORES.calibrations
+    assert model.card.settings == settings()
     assert sorted(model.card.files) == [
         "bank/detector.json",
         "bank/entry_004.safetensors",
         "bank/infrared_only.safetensors",
         "defects/site1/defects.json",
         "defects/site1/defects.safetensors",
-        "defects/site3/defects.json",
-        "defects/site3/defects.safetensors",
         "encoders/detector.json",
         "encoders/encoders.safetensors",
         "segmenter/detector.json",
@@ -41,7 +44,7 @@ def test_a_model_holds_what_an_inspection_reads_and_nothing_of_the_held_out_site
     ]
     again = ShippedModel.load(model.folder)
     assert again == model
-    assert [folder.name for folder in again.defects] == ["site1", "site3"]
+    assert [folder.name for folder in again.defects] == ["site1"]
 
 
 def test_the_content_hash_follows_the_files_and_not_the_place(model: ShippedModel, tmp_path: Path):
@@ -89,7 +92,9 @@ def test_a_model_of_another_format_or_other_classes_or_with_files_outside_is_ref
     path = model.folder / "model.json"
     content = read_json(path)
     for change, reason in (
-        ({"format": 2}, "has format 2"),
+        ({"format": 1}, "has format 1, 2 expected; train the model again"),
+        ({"format": 3}, "has format 3, 2 expected; update ddlivm"),
+        ({"settings": {}}, r"settings\.alignment: Field required"),
         ({"classes": ["hail"]}, "are not the taxonomy's"),
         ({"files": {"../secret": "0" * 64}}, "no part of a model"),
         ({"files": {"bank/../../secret": "0" * 64}}, "no part of a model"),

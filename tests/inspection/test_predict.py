@@ -1,14 +1,15 @@
 import csv
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from ddlivm.cli import main
+from ddlivm.data.calibration import Calibration
 from ddlivm.errors import InputError
 from ddlivm.files import read_json
 from ddlivm.inspection.command import predict
@@ -137,7 +138,7 @@ def test_what_lies_beside_the_panels_is_left_out_and_counted(
 ):
     predict(plant, model, tmp_path / "all", None, 0.3, "default")
     found = read_json(tmp_path / "all" / "summary.json")
-    bare = replace(make_inspector(), panels=lambda visible: np.zeros((4, 4), np.float32))
+    bare = make_inspector(panels=no_panels)
     monkeypatch.setattr(Inspector, "load", classmethod(lambda _, __: bare))
     predict(plant, model, tmp_path / "none", None, 0.3, "default")
     beside = read_json(tmp_path / "none" / "summary.json")
@@ -170,6 +171,25 @@ def test_a_named_head_and_the_score_are_obeyed(plant: Path, model: Path, tmp_pat
         InputError, match="head 'fcos-9' is not in the model; expected one of default, select, fcos-002"
     ):
         predict(plant, model, tmp_path / "c", None, 0.3, "fcos-9")
+
+
+def test_without_a_score_the_threshold_that_ships_with_the_head_holds(
+    plant: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    calibrated = make_inspector(calibrations={"fcos-004": Calibration(0.55)})  # the spots' scores are 0.5 and 0.6
+    monkeypatch.setattr(Inspector, "load", classmethod(lambda _, __: calibrated))
+    for head, threshold, detections in (("default", 0.55, 1), ("fcos-002", 0.3, 3), ("mask_rcnn-004", 0.3, 0)):
+        predict(plant, model, tmp_path / head, None, None, head)
+        summary = read_json(tmp_path / head / "summary.json")
+        assert (summary["score_threshold"], summary["detections"]) == (threshold, detections)
+    bare = make_inspector(calibrations={"fcos-004": Calibration(0.55)}, panels=no_panels)
+    monkeypatch.setattr(Inspector, "load", classmethod(lambda _, __: bare))
+    predict(plant, model, tmp_path / "bare", None, None, "default")
+    assert read_json(tmp_path / "bare" / "summary.json")["off_panels"] == 1
+
+
+def no_panels(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return np.zeros((4, 4), np.float32)
 
 
 def test_the_same_input_gives_the_same_files_also_over_an_earlier_inspection(plant: Path, model: Path, tmp_path: Path):

@@ -39,6 +39,8 @@ def test_the_profile_lies_over_the_sections(tmp_path, content, profile):
         ({"background_removal": {"images_at_once": 1}}, "images_at_once: BiRefNet's batch normalisation wants 2"),
         ({"gate": {"sites": ["site99"]}}, "'site99' is no site; `sites` has site1"),
         ({"folds": ["site99"]}, "'site99' is no site"),
+        ({"calibration": {"sites": ["site99"]}}, "'site99' is no site; `sites` has site1"),
+        ({"calibration": {"count": -1}}, "calibration.count: .* greater than or equal to 0"),
         ({"profiles": {"paper": {"head_selection": {"window": 1}}}}, "profiles.paper"),
         ({"profiles": {"paper": {"gate": {"minimum_map40": 0}}}}, "profiles.paper.gate: is the same in every profile"),
         (
@@ -51,6 +53,14 @@ def test_the_profile_lies_over_the_sections(tmp_path, content, profile):
         ),
         ({"dtft_training": {"visible_encoder": {"heads": 7}}}, "visible_encoder.*dim must be a multiple of heads"),
         ({"dtft_training": {"infrared_encoder": {"heads": 7}}}, "infrared_encoder.*multiple of 4 times heads"),
+        (
+            {"profiles": {"demo": {"dtft_training": {"infrared_encoder": {"frozen_stages": 8}}}}},
+            "infrared_encoder.*frozen_stages: .* less than or equal to 7",
+        ),
+        ({"dtft_training": {"tiles": {"size": [100, 96]}}}, "tiles.size: .*width and height must be multiples of 32"),
+        ({"dtft_training": {"tiles": {"sizes": [[96, 96]]}}}, "tiles.sizes: is no known key"),
+        ({"dtft_training": {"schedule": "none"}}, "schedule: .* 'literal', 'fused' or 'joint'"),
+        ({"head_checkpointing": {"tuned_rate": 0}}, "tuned_rate: .* greater than 0"),
         ({"profile": "tiny"}, "profile: 'tiny' has no entry in `profiles`"),
     ],
 )

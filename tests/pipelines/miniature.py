@@ -5,6 +5,7 @@ runs, in which order, and from what, is tested with the project's own dvc.yaml, 
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -67,6 +68,12 @@ KEPT = (
     "progress.py",
     "weight_files.py",
 )
+REPLACED = {
+    r"^sites: .*": "sites: [site2]",
+    r"^folds: .*": "folds: [site2, all]",
+    r"^(calibration:\n)  sites: .*": r"\1  sites: []",
+}
+"""What is changed in params.yaml: patterns, each found once, and what they become."""
 DVC = Path(sys.prefix) / "bin" / "dvc"
 WITHOUT_CACHES = shutil.ignore_patterns("__pycache__")
 
@@ -84,9 +91,11 @@ def make(folder: Path) -> Path:
         (folder / "ddlivm" / package.parent.name / "__init__.py").touch()
     for path, function in STAGE_FUNCTIONS.items():
         (folder / "ddlivm" / path).write_text(BODY.format(function=function))
-    lines = (folder / "params.yaml").read_text().splitlines()
-    changed = {"sites:": "sites: [site2]", "folds:": "folds: [site2, all]"}
-    (folder / "params.yaml").write_text("\n".join(changed.get(line.split(" ")[0], line) for line in lines) + "\n")
+    text = (folder / "params.yaml").read_text()
+    for old, new in REPLACED.items():
+        text, count = re.subn(old, new, text, flags=re.MULTILINE)
+        assert count == 1, old
+    (folder / "params.yaml").write_text(text)
     (folder / "data" / "sites.txt").write_text("one site")
     (folder / ".venv").symlink_to(sys.prefix)
     (folder / ".gitignore").open("a").write(".venv\n")

@@ -8,20 +8,16 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from ddlivm.data import load_taxonomy
-from ddlivm.evaluation.figures import (
-    Curves,
-    FoldFigures,
-    HeadFigures,
-    Limits,
-    Regret,
-)
+from ddlivm.data.calibration import Calibration
+from ddlivm.evaluation.figures import Curves, FoldFigures, HeadFigures, Limits, Matched, Regret
 from ddlivm.evaluation.image_results import ImageResults, SiteResults
 from ddlivm.evaluation.metrics import Measures, TypeMeasures
 from ddlivm.evaluation.selection import Candidate, SelectionScores
 from ddlivm.files import write_json
-from ddlivm.parameters import Gate, Registration
+from ddlivm.parameters import Gate, InspectionSettings, Registration, load_parameters
 from ddlivm.registry.evidence import Evidence
 from ddlivm.registry.registration import register
+from tests.imports import ROOT
 
 HEAD = "fcos-004"
 PAIRS = 100
@@ -47,7 +43,15 @@ SCORES = SelectionScores(
     last_fcos=HEAD,
     last_mask_rcnn="mask_rcnn-004",
     references=("untrained", "infrared_only"),
+    calibrations={head: Calibration(0.3, 0.9, -0.2, 40, 0.9, 0.6) for head in (HEAD, "untrained", "infrared_only")},
+    set_aside=("site3",),
 )
+
+
+def settings() -> InspectionSettings:
+    """What params.yaml says."""
+    own = load_parameters(ROOT / "params.yaml")
+    return InspectionSettings(alignment=own.alignment, head_selection=own.head_selection)
 
 
 def measures(
@@ -56,6 +60,10 @@ def measures(
     """Figures of one head on one site; `ap` overrides types' average precision."""
     types = {name: TypeMeasures(accuracy, recall, ap.get(name, map40), 4, 5, 3, 3) for name in load_taxonomy().names}
     return Measures(accuracy, recall, map40, predictions, 50, types)
+
+
+def head_figures(over_all: Measures, sites: dict[str, Measures]) -> HeadFigures:
+    return HeadFigures(over_all, sites, 0.3, Matched(0.6, 0.8, 0.25))
 
 
 def figures(fold: str = "all", sites: Sequence[str] = ("site2",), **values: float) -> FoldFigures:
@@ -70,7 +78,7 @@ def figures(fold: str = "all", sites: Sequence[str] = ("site2",), **values: floa
         iou_threshold=0.4,
         chosen=HEAD,
         rows={"selected": HEAD},
-        heads={HEAD: HeadFigures(own, dict.fromkeys(sites, own))},
+        heads={HEAD: head_figures(own, dict.fromkeys(sites, own))},
         regret=Regret(HEAD, 0.0, HEAD, 0.0),
         selection=SCORES,
         curves=Curves({}, {}),
@@ -135,6 +143,7 @@ class Parts:
             folder / "selection",
             figures_folders or [folder / "figures" / "site3", folder / "figures" / "all"],
             Registration(name=name, promote=promote),
+            settings(),
             gate,
             out,
             lineage={

@@ -13,7 +13,7 @@ from ddlivm.evaluation.metrics import Measures
 from ddlivm.parameters import Gate
 from ddlivm.registry.evidence import Evidence
 from ddlivm.registry.gate import judge
-from tests.registry.parts import GATE, HEAD, evidence, measures
+from tests.registry.parts import GATE, HEAD, evidence, head_figures, measures
 
 NAN = float("nan")
 TWO = GATE.model_copy(update={"sites": ["site2", "site4"]})
@@ -26,7 +26,7 @@ def on(fold: str, **changes: Any) -> Callable[[Evidence], Evidence]:
 
 
 def head(all_sites: Measures, sites: dict[str, Measures]) -> dict[str, HeadFigures]:
-    return {HEAD: HeadFigures(all_sites, sites)}
+    return {HEAD: head_figures(all_sites, sites)}
 
 
 def site(name: str, **values: float) -> Callable[[Evidence], Evidence]:
@@ -120,14 +120,10 @@ TABLE = [
         "HOLD",
         "fold site3: the champion was evaluated on",
     ),
-    (
-        MUCH_BETTER,
-        on("all", score_threshold=0.5)(GOOD),
-        "HOLD",
-        "evaluated with score_threshold 0.5, this model with 0.3",
-    ),
     (MUCH_BETTER, on("all", iou_threshold=0.5)(GOOD), "HOLD", "evaluated with iou_threshold 0.5, this model with 0.4"),
-    (MUCH_BETTER, on("site3", score_threshold=0.5)(GOOD), "HOLD", "fold site3: the champion was evaluated with"),
+    (MUCH_BETTER, on("site3", iou_threshold=0.5)(GOOD), "HOLD", "fold site3: the champion was evaluated with"),
+    # Each is judged at the threshold that ships with it.
+    (MUCH_BETTER, on("all", score_threshold=0.5)(GOOD), "PROMOTE", "is better than the champion"),
     (evidence(map40=0.9, folds=()), GOOD, "HOLD", "fold site3 was evaluated for the champion and not for this model"),
     (MUCH_BETTER, replace(GOOD, head="fcos-001"), "HOLD", "the champion's head 'fcos-001' was not evaluated"),
     (MUCH_BETTER, evidence(recall=NAN), "HOLD", "of the champion, recall40 on site2 is not a number"),
@@ -258,7 +254,7 @@ def test_the_order_of_the_sites_does_not_matter(challenger: Evidence, champion: 
         if made is None:
             return None
         own, pairwise = made.figures["all"], made.results["all"]
-        heads = {HEAD: HeadFigures(own.heads[HEAD].all, dict(reversed(own.heads[HEAD].sites.items())))}
+        heads = {HEAD: head_figures(own.heads[HEAD].all, dict(reversed(own.heads[HEAD].sites.items())))}
         return replace(
             made,
             figures=dict(reversed((made.figures | {"all": replace(own, heads=heads)}).items())),

@@ -10,10 +10,25 @@ import numpy.typing as npt
 
 from ddlivm.augmentation.source_defects import SourceDefect, SourceDefects
 from ddlivm.data import AlignedPair, Detections, Pair, TemperatureScale, Transform, load_taxonomy
+from ddlivm.data.calibration import Calibration
+from ddlivm.parameters import HeadSelection
+from ddlivm.selection.chain import Chain, Panels
 
 WIDTH, HEIGHT = 320, 256
 SPOTS = [(60, 60, 76, 72), (200, 150, 212, 164)]
 DIRTY = load_taxonomy().index("dirty")
+PARAMETERS = HeadSelection(
+    score="paper",
+    window=50,
+    score_threshold=0.3,
+    duplicate_overlap=0.4,
+    panel_share=0.3,
+    maximum_pairs=None,
+    resamples=200,
+    sam_checkpoint=None,
+    threads=2,
+    seed=0,
+)
 Head = Callable[[npt.NDArray[np.float32]], Detections]
 
 
@@ -48,6 +63,20 @@ class FakeDetector:
         self, values: npt.NDArray[np.float32], radiometric: bool, images: npt.NDArray[np.uint8]
     ) -> list[Detections]:
         return [Detections.of([[1, 2, 3, 4]], [0.06], [0]) for _ in values]
+
+
+def panels_everywhere(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    return np.ones((4, 4), np.float32)
+
+
+def chain_of(
+    detector: FakeDetector,
+    panels: Panels = panels_everywhere,
+    calibrations: Mapping[str, Calibration] | None = None,
+    **changed: Any,
+) -> Chain:
+    """The chain around a detector, with some of the parameters changed."""
+    return Chain(detector, panels, PARAMETERS.model_copy(update=changed), calibrations or {})
 
 
 def finds_nothing(values: npt.NDArray[np.float32]) -> Detections:

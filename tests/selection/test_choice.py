@@ -82,8 +82,27 @@ def test_without_detections_the_last_fcos_head_stands(rows: list[dict[str, np.nd
 
 
 def test_one_pair_cannot_tell_heads_apart() -> None:
-    selection = choose(HEADS, pairs(1, fcos__002=0.9, fcos__004=0.5, mask_rcnn__002=0.6, mask_rcnn__004=0.7), 100, 0)
+    rows = pairs(1, fcos__002=0.9, fcos__004=0.5, mask_rcnn__002=0.6, mask_rcnn__004=0.7)
+    selection = choose(HEADS, rows, 100, 0)
     assert (selection.chosen, selection.tie) == ("fcos-004", True)
+    assert selection.notes == ("one pair is too few to judge by: fcos-004 stands",)
+    assert all(entry.eligible for entry in selection.candidates)
+
+
+@pytest.mark.parametrize("alarms", [1, 5])
+def test_on_a_healthy_plant_the_head_with_false_alarms_is_not_preferred(alarms: int) -> None:
+    rows: list[dict[str, np.ndarray]] = [{"fcos-002": np.ones(1)}] * alarms + [{}] * (8 - alarms)
+    selection = choose(HEADS, rows, 100, 0)
+    assert (selection.chosen, selection.tie) == ("fcos-004", True)
+    assert selection.notes == ("most heads detected nothing, so there is nothing to judge by: fcos-004 stands",)
+    assert not any(entry.eligible for entry in selection.candidates)
+    assert (selection.candidates[0].score, selection.candidates[0].detections) == (1.0, alarms)
+
+
+def test_where_half_of_the_heads_find_something_these_are_judged() -> None:
+    selection = choose(HEADS, pairs(8, fcos__002=0.9, mask_rcnn__002=0.5), 100, 0)
+    assert selection.chosen == "fcos-002"
+    assert [entry.eligible for entry in selection.candidates] == [True, False, True, False]
 
 
 def test_the_spread_narrows_with_the_number_of_pairs() -> None:

@@ -33,6 +33,21 @@ def test_a_pairs_time_is_that_of_both_encoders_and_the_head():
     assert bank.seconds_per_pair("slow") == pytest.approx(0.07, abs=0.015)
 
 
+def test_finding_panels_counts_where_they_are_looked_for():
+    bank = TimedBank(FakeDetector({"fast": robust}))
+    panels = bank.timed(slow_panels)
+    values, image = np.full((1, HEIGHT, WIDTH), 30, np.float32), np.zeros((1, 4, 4, 3), np.uint8)
+    bank.detect("fast", bank.encode_infrared(values, True), bank.encode_visible(image))
+    assert bank.seconds_per_pair("fast") < 0.05
+    assert panels(image[0]).tolist() == [[1.0]]
+    assert bank.seconds_per_pair("fast") >= 0.05
+
+
+def slow_panels(image):
+    time.sleep(0.05)
+    return np.ones((1, 1), np.float32)
+
+
 def test_work_that_was_only_begun_is_waited_for():
     waited = []
     bank = TimedBank(FakeDetector({"fast": robust}), lambda: waited.append(1))

@@ -1,5 +1,6 @@
 """The farthest defect of a type, and what a perturbed image looks like."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,14 @@ def test_the_same_detections_give_the_same_image_and_another_seed_another(pair: 
     first = perturbation().perturb(pair, values, [[TARGET]])[0]
     np.testing.assert_array_equal(first, perturbation().perturb(pair, values, [[TARGET]])[0])
     assert (first != perturbation(seed=1).perturb(pair, values, [[TARGET]])[0]).any()
+
+
+def test_what_a_plants_folder_is_called_changes_nothing(pair: AlignedPair) -> None:
+    values = pair.infrared()
+    elsewhere = replace(pair, pair=replace(pair.pair, site="request"))
+    np.testing.assert_array_equal(
+        perturbation().perturb(pair, values, [[TARGET]]), perturbation().perturb(elsewhere, values, [[TARGET]])
+    )
 
 
 def test_one_detection_more_leaves_the_others_perturbation(pair: AlignedPair) -> None:

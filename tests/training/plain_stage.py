@@ -5,6 +5,7 @@ import sys
 from components.arguments import Run
 from components.declaration import DATA, FOLD, TRANSFORMS, Stage
 from components.stage import main
+from ddlivm.data import SetAside
 
 STAGE = Stage("dtft_training", (DATA, TRANSFORMS), "words", (FOLD,), gate="sites", scratch=True)
 
@@ -15,7 +16,8 @@ def work(run: Run) -> None:
 
     data, transforms = run.paths["data"], run.paths["transforms"]
     parameters = run.section(DtftTraining)
-    train_encoders(data, transforms, [], run.options["fold"], run.gate_sites, parameters, run.out, run.work)
+    fold = run.options["fold"], run.gate_sites, SetAside()
+    train_encoders(data, transforms, [], *fold, parameters, run.out, run.work)
 
 
 if __name__ == "__main__":

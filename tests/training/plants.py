@@ -10,11 +10,12 @@ import cv2
 import numpy as np
 import yaml
 
-from ddlivm.data import PairAlignment, SiteAlignments, Transform, load_taxonomy
+from ddlivm.data import PairAlignment, SetAside, SiteAlignments, Transform, load_taxonomy
 from ddlivm.parameters import load_parameters
-from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder
+from ddlivm.parameters.encoders import Dinov2Encoder, InfmaeEncoder, ResidualEncoder
 
 SITES = ("site1", "site2", "site3")
+NOTHING = SetAside()
 SIZE = (128, 96)
 
 
@@ -62,15 +63,14 @@ def write_plants(folder: Path, pairs: int = 3) -> Path:
 def tiny_parameters():
     """Return the two stages' sections at a size that a test can afford."""
     demo = load_parameters(Path(__file__).parents[2] / "params.yaml")
-    encoder = demo.dtft_training.infrared_encoder.model_copy(
-        update={"channels": (8, 8, 16, 16), "depths": (0, 1, 1, 0)}
-    )
-    tiles = demo.dtft_training.tiles.model_copy(update={"sizes": [(64, 64), (96, 64)], "per_epoch": 5})
+    encoder = ResidualEncoder(kind="residual", channels=(8, 8, 16, 16), depths=(0, 1, 1, 0))
+    tiles = demo.dtft_training.tiles.model_copy(update={"size": (96, 64), "per_epoch": 5})
     shared = {"epochs": 2, "batch_size": 2, "tiles": tiles, "threads": 1, "learning_rate": 1e-3}
+    settling = {"settling": 0.5, "measured_images": 4}
     encoders = {"infrared_encoder": encoder, "visible_encoder": encoder, "neck_channels": 16}
     mask_rcnn = demo.head_checkpointing.mask_rcnn.model_copy(update={"proposals": 10, "channels": 16})
     return (
-        demo.dtft_training.model_copy(update=shared | encoders | {"working_size": SIZE}),
+        demo.dtft_training.model_copy(update=shared | encoders | settling | {"working_size": SIZE}),
         demo.head_checkpointing.model_copy(update=shared | {"mask_rcnn": mask_rcnn, "save_every": 1}),
     )
 

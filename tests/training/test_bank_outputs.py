@@ -14,7 +14,7 @@ from ddlivm.training.bank_stage import train_heads
 from ddlivm.training.batches import batches_of
 from ddlivm.training.devices import launch
 from ddlivm.training.dtft_stage import train_encoders
-from tests.training.plants import tiny_parameters
+from tests.training.plants import NOTHING, tiny_parameters
 
 READ, COMPUTE = {"reading": 0.0, "computing": 1.0}, {"reading": 1.0, "computing": 0.0}
 
@@ -32,7 +32,8 @@ def encoders(plants, tmp_path_factory):
     for name in ("out", "work"):
         (folder / name).mkdir()
     dtft = tiny_parameters()[0].model_copy(update={"epochs": 1})
-    train_encoders(plants, plants / "transforms", [], "site1", ["site2"], dtft, folder / "out", folder / "work")
+    fold = ("site1", ["site2"], NOTHING)
+    train_encoders(plants, plants / "transforms", [], *fold, dtft, folder / "out", folder / "work")
     return folder / "out"
 
 
@@ -43,8 +44,8 @@ def heads_of(plants, encoders, folder, trial):
         path.mkdir(parents=True)
     write_json(outputs / "trial.json", trial)
     series: list[Path] = []
-    sites = ("site1", ["site2"])
-    train_heads(plants, plants / "transforms", series, encoders, *sites, plain_parameters(), out, folder / "work")
+    fold = ("site1", ["site2"], NOTHING)
+    train_heads(plants, plants / "transforms", series, encoders, *fold, plain_parameters(), out, folder / "work")
     return out
 
 
@@ -73,7 +74,7 @@ def bank_and_batches(plants, encoders, tmp_path_factory):
 
     work = tmp_path_factory.mktemp("bank")
     size = tiny_parameters()[0].working_size
-    listed = working_set.sources(plants, plants / "transforms", [], "site1", ("site2",), size)
+    listed = working_set.sources(plants, plants / "transforms", [], "site1", ("site2",), NOTHING, size)
     working_set.build(listed, work / "images", 1, 0)
     parameters, fabric = plain_parameters(), launch("auto")
     bank = Bank(fabric, encoders, parameters, "site1", work)

@@ -1,19 +1,31 @@
+from collections import Counter
+
+import pytest
+import torch
+
 from ddlivm.training.batches import Batches, Share
 from ddlivm.training.tiles import TileSampler
 from tests.training.test_tiles import NEVER, coordinates, tiles
 
 
-def test_a_batch_has_one_tile_size_and_about_one_area():
-    sampler = TileSampler(coordinates(), tiles(sizes=[(96, 64), (192, 128)], per_epoch=100), NEVER, seed=0)
-    batches = Batches(sampler, 8)
-    plan = batches.plan(1)
+def test_a_batch_is_of_tiles_or_of_as_many_whole_images_as_have_their_area():
+    sampler = TileSampler(coordinates(), tiles(size=(192, 128), per_epoch=100, plain=0.3), NEVER, seed=0)
+    plan = Batches(sampler, 8).plan(1)
     sizes = [{place.size for _, place in batch} for batch in plan]
     assert all(len(found) == 1 for found in sizes)
-    counts = {(size, len(batch)) for (size,), batch in zip(sizes, plan, strict=True)}
-    assert {((96, 64), 8), ((192, 128), 2)} <= counts
+    counts = Counter((*found, len(batch)) for found, batch in zip(sizes, plan, strict=True))
+    # 8 tiles of 192x128 have the area of 2.4 images of 320x256.
+    assert counts == {((192, 128), 8): 8, ((192, 128), 6): 1, ((320, 256), 2): 15}
     assert sorted(index for batch in plan for index, _ in batch) == list(range(100))
-    # The 200-pixel box, half of type 3's, is the only one that needs the large tile.
-    assert all(place.box == 1 for batch in plan for _, place in batch if place.size == (192, 128))
+    small = TileSampler(coordinates(), tiles(size=(32, 32), per_epoch=20, plain=0.3), NEVER, seed=0)
+    assert [len(batch) for batch in Batches(small, 8).plan(1) if batch[0][1].plain is not None] == [1] * 6
+
+
+def test_places_that_are_set_apart_share_no_batch_with_others():
+    sampler = TileSampler(coordinates(), tiles(per_epoch=30), NEVER, seed=0)
+    plan = Batches(sampler, 4).plan(1, lambda place: place.pair == 1)
+    assert all(len({place.pair for _, place in batch}) == 1 for batch in plan)
+    assert sorted(index for batch in plan for index, _ in batch) == list(range(30))
 
 
 def test_shares_and_tensors():
@@ -29,7 +41,7 @@ def test_shares_and_tensors():
 
 
 def test_processes_share_each_batch_in_turn_and_leave_out_what_is_left_over():
-    sampler = TileSampler(coordinates(), tiles(sizes=[(96, 64), (192, 128)], per_epoch=41), NEVER, seed=0)
+    sampler = TileSampler(coordinates(), tiles(size=(192, 128), per_epoch=41, plain=0.3), NEVER, seed=0)
     shares = [Batches(sampler, 4, Share(rank, 3)).plan(1) for rank in range(3)]
     whole = Batches(sampler, 12).plan(1)
     assert len({len(plan) for plan in shares}) == 1
@@ -49,3 +61,13 @@ def test_an_epoch_goes_on_where_it_is_told_to():
     for (_, ours), (_, theirs) in zip(rest, whole[1:], strict=True):
         assert ours.infrared.equal(theirs.infrared)
         assert ours.visible.equal(theirs.visible)
+
+
+@pytest.mark.parametrize(("count", "pairs"), [(1, [0]), (2, [0, 1]), (5, [0, 1]), (0, [])])
+def test_whole_images_are_given_one_by_one_evenly_out_of_all_pairs(count, pairs):
+    batches = Batches(TileSampler(coordinates(), tiles(), NEVER, seed=0), 4)
+    given = list(batches.whole(count))
+    assert [infrared.shape for infrared, _ in given] == [(1, 1, 256, 320)] * len(pairs)
+    assert [visible.shape for _, visible in given] == [(1, 3, 448, 560)] * len(pairs)
+    for (infrared, _), pair in zip(given, pairs, strict=True):
+        assert torch.equal(infrared[0, 0], torch.from_numpy(batches.sampler.whole(pair, 0).infrared))

@@ -108,7 +108,7 @@ class Line:
         self.optimisers["layer"].step(loss, factor)
         return {"loss": loss.detach()}
 
-    def epoch_begins(self, epoch):
+    def epoch_begins(self, epoch, resumed):
         torch.manual_seed(epoch + 100 * self.fabric.global_rank)
 
     def epoch_done(self, epoch):

@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from ddlivm.detector.heads import Truth
 from ddlivm.training.batches import Batch
 from ddlivm.training.devices import launch
 from ddlivm.training.dtft import STEPS, Dtft, ThreeSteps
+from ddlivm.training.statistics import measure_statistics, norms
 from tests.training.plants import tiny_parameters
 
 FUSED = tiny_parameters()[0].model_copy(update={"schedule": "fused", "maximum_gradient": 1e9})
@@ -223,7 +226,7 @@ def test_once_settled_the_encoders_statistics_rest_and_their_weights_go_on(batch
 
     def moves(epoch):
         before = {key: value.clone() for key, value in task.modules["infrared"].state_dict().items()}
-        task.epoch_begins(epoch)
+        task.epoch_begins(epoch, False)
         task.step(batch, 1.0)
         changed = {
             key for key, value in task.modules["infrared"].state_dict().items() if not torch.equal(value, before[key])
@@ -233,3 +236,78 @@ def test_once_settled_the_encoders_statistics_rest_and_their_weights_go_on(batch
     assert {"running_mean", "weight"} <= moves(2)
     assert "weight" in moves(3)
     assert "running_mean" not in moves(3)
+
+
+def statistics(encoder):
+    return {key: value.clone() for key, value in encoder.state_dict().items() if "running_" in key}
+
+
+def measuring(settling, count=2):
+    """A training of four epochs, and what becomes of it: how often each encoder's images were asked for."""
+    asked: list[int] = []
+
+    def images():
+        asked.append(1)
+        generator = torch.Generator().manual_seed(1)
+        for _ in range(count):
+            yield torch.randn(1, 1, 64, 96, generator=generator), torch.randn(1, 3, 112, 168, generator=generator)
+
+    parameters = tiny_parameters()[0].model_copy(update={"epochs": 4, "settling": settling})
+    task = Dtft(launch("32-true"), Architecture((64, 64), SPEC, SPEC, 16, 1, 1), parameters, "site1", images)
+    return task, asked
+
+
+@pytest.mark.parametrize(("settling", "at"), [(0.0, 1), (0.4, 2), (0.5, 3), (0.75, 4), (1.0, None)])
+def test_statistics_are_measured_once_when_they_settle(settling, at):
+    task, asked = measuring(settling)
+    measured = []
+    for epoch in (1, 2, 3, 4):
+        task.epoch_begins(epoch, resumed=False)
+        measured += [epoch] * len(asked)
+        asked.clear()
+    assert measured == ([] if at is None else [at, at]), "once for each encoder"
+
+
+def test_an_epoch_that_goes_on_keeps_the_statistics_of_its_beginning():
+    task, asked = measuring(0.5)
+    before = [statistics(encoder) for encoder in task.encoders]
+    task.epoch_begins(3, resumed=True)
+    assert not asked
+    for encoder, own in zip(task.encoders, before, strict=True):
+        assert all(torch.equal(value, own[key]) for key, value in statistics(encoder).items())
+        assert not any(norm.training for norm in norms(encoder))
+
+
+def test_each_encoder_is_measured_on_its_own_modality_by_what_it_sees_whole():
+    task, _ = measuring(0.0)
+    copies = [deepcopy(encoder) for encoder in task.encoders]
+    task.epoch_begins(1, resumed=False)
+    for index, (encoder, copy) in enumerate(zip(task.encoders, copies, strict=True)):
+        measure_statistics(copy, (pair[index] for pair in task.images()))
+        expected = statistics(copy)
+        assert all(torch.equal(value, expected[key]) for key, value in statistics(encoder).items())
+        assert not any(norm.training for norm in norms(encoder))
+
+
+def test_with_no_images_to_measure_on_the_statistics_so_far_stay(batch):
+    task, _ = measuring(0.5, count=0)
+    task.step(batch, 1.0)
+    before = [statistics(encoder) for encoder in task.encoders]
+    task.epoch_begins(3, resumed=False)
+    for encoder, own in zip(task.encoders, before, strict=True):
+        assert all(torch.equal(value, own[key]) for key, value in statistics(encoder).items())
+
+
+def test_the_joint_schedule_takes_step_3_alone(batch):
+    joint = tiny_parameters()[0].model_copy(update={"schedule": "joint"})
+    task = Dtft(launch("32-true"), Architecture((64, 64), SPEC, SPEC, 16, 1, 1), joint, "site1")
+    before = {name: [p.clone() for p in module.parameters()] for name, module in task.modules.items()}
+    rows = task.step(batch, 1.0)
+    moved = {
+        name
+        for name, module in task.modules.items()
+        if any(not torch.equal(p, q) for p, q in zip(module.parameters(), before[name], strict=True))
+    }
+    assert moved == {"infrared", "visible", "joint_head"}
+    assert set(rows) == {"joint_detection", "joint_contrast"}
+    assert list(task.optimisers) == ["joint"]

@@ -35,6 +35,7 @@ class Line:
         self.optimisers = {"layer": Optimiser(FABRIC, {layer: 1.0}, PARAMETERS, "line")}
         self.fails_at, self.error, self.steps = fails_at, error, 0
         self.begun: list[int] = []
+        self.resumed: list[bool] = []
         self.done: list[int] = []
 
     def step(self, batch, factor):
@@ -46,8 +47,9 @@ class Line:
         self.optimisers["layer"].step(loss, factor)
         return {"loss": loss.detach()}
 
-    def epoch_begins(self, epoch):
+    def epoch_begins(self, epoch, resumed):
         self.begun.append(epoch)
+        self.resumed.append(resumed)
 
     def epoch_done(self, epoch):
         self.done.append(epoch)
@@ -76,6 +78,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(tmp_path, fails_at):
         assert torch.equal(a, b)
     assert again.steps == 12 - (fails_at - 1) // 3 * 3
     assert again.begun == again.done == list(range((fails_at - 1) // 3 + 1, 5))
+    assert not any(again.resumed), "each begins a whole epoch"
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
 
 
@@ -128,6 +131,7 @@ def test_time_makes_a_checkpoint_inside_an_epoch(tmp_path):
     assert train(FABRIC, again, Points(), always, tmp_path) == run(Line(), tmp_path / "whole")
     assert again.steps == 12 - 5
     assert again.begun == [2, 3, 4]
+    assert again.resumed == [True, False, False]
 
 
 def test_a_run_of_other_processes_is_not_gone_on_with(tmp_path):

@@ -7,7 +7,7 @@ from ddlivm.errors import InputError
 from ddlivm.training.devices import launch
 from ddlivm.training.dtft import Dtft
 from ddlivm.training.dtft_stage import train_encoders
-from tests.training.plants import DINOV2, INFMAE, tiny_transformers
+from tests.training.plants import DINOV2, INFMAE, NOTHING, tiny_transformers
 
 
 def parameters(**weights):
@@ -40,5 +40,5 @@ def test_training_starts_from_the_weights_given(tmp_path):
 @pytest.mark.parametrize("name", ["infrared", "visible"])
 def test_weights_that_are_not_there_are_named_before_anything_runs(tmp_path, name):
     section = parameters(**{name: "/nowhere/InfMAE.pth"})
-    with pytest.raises(InputError, match=f"dtft_training.{name}_encoder.weights: /nowhere/InfMAE.pth is no file"):
-        train_encoders(tmp_path, tmp_path, [], "site1", [], section, tmp_path / "out", tmp_path / "work")
+    with pytest.raises(InputError, match=f"dtft_training.{name}_encoder.weights: /nowhere/InfMAE.pth is not a file"):
+        train_encoders(tmp_path, tmp_path, [], "site1", [], NOTHING, section, tmp_path / "out", tmp_path / "work")

@@ -13,8 +13,9 @@ from ddlivm.training.tiles import Place, TileSampler
 from ddlivm.training.working_set import WorkingSet, clip
 from tests.augmentation.polygons import TRIANGLES, filled, near_the_edge
 
-NEVER = Augmentation(method="hstd", diffused=0, altitude=0, rotation=0, noise=0, cutout=0, radiometry=0)
-ALWAYS = Augmentation(method="hstd", diffused=1, altitude=0.5, rotation=0.5, noise=1, cutout=1, radiometry=1)
+NEVER = Augmentation(method="hstd", diffused=0, altitude=0, flips=0, rotation=0, noise=0, cutout=0, radiometry=0)
+MIRRORED = NEVER.model_copy(update={"flips": 0.5})
+ALWAYS = Augmentation(method="hstd", diffused=1, altitude=0.5, flips=0.5, rotation=0.5, noise=1, cutout=1, radiometry=1)
 WIDTH, HEIGHT = 320, 256
 
 
@@ -33,7 +34,7 @@ def coordinates():
 
 def tiles(**changes):
     return Tiles.model_validate(
-        {"sizes": [(96, 64)], "per_epoch": 60, "defect_share": 0.8, "plain": 0.0, "scale": (0.8, 1.25)} | changes
+        {"size": (96, 64), "per_epoch": 60, "defect_share": 0.8, "plain": 0.0, "scale": (0.8, 1.25)} | changes
     )
 
 
@@ -52,7 +53,7 @@ def test_types_are_shown_equally_often_and_epochs_differ():
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 2), st.sampled_from([(1.0, 1.0), (0.5, 2.0)]))
 def test_both_modalities_and_the_boxes_show_the_same_ground(index, box, scale):
-    sampler = TileSampler(coordinates(), tiles(scale=scale), NEVER, seed=0)
+    sampler = TileSampler(coordinates(), tiles(scale=scale), MIRRORED, seed=0)
     sample = sampler.tile(Place(0, box, (96, 64)), 1, index)
     assert sample.infrared.shape == (64, 96)
     assert sample.visible.shape == (112, 168, 3)
@@ -80,7 +81,7 @@ def test_a_tile_depends_on_its_seed_epoch_and_index_only():
 
 
 def test_diffusion_leaves_the_visible_tile_and_the_boxes_alone():
-    heated = NEVER.model_copy(update={"diffused": 1.0})
+    heated = MIRRORED.model_copy(update={"diffused": 1.0})
     plain, hotter = coordinates(), coordinates()
     hotter.infrared[:, 1:] += 2
     for index in range(5):
@@ -116,8 +117,18 @@ def test_the_methods_of_the_ablation_differ_in_what_they_do():
     assert all(0 in sample.classes for sample in mixed)
 
 
+@pytest.mark.parametrize("flips", [0.0, 1.0])
+def test_tiles_are_mirrored_as_often_as_told_both_ways(flips):
+    told = NEVER.model_copy(update={"flips": flips})
+    sampler = TileSampler(coordinates(), tiles(scale=(1.0, 1.0)), told, seed=0)
+    for index in range(10):
+        for pair, axis in ((0, 1), (1, 0)):  # one pair shows its columns, the other its rows
+            steps = np.diff(sampler.tile(Place(pair, 0, (96, 64)), 1, index).infrared, axis=axis)
+            assert (steps < 0).all() if flips else (steps > 0).all()
+
+
 def test_a_lower_flight_keeps_the_defect_in_view():
-    lower = NEVER.model_copy(update={"altitude": 1.0})
+    lower = MIRRORED.model_copy(update={"altitude": 1.0})
     sampler = TileSampler(coordinates(), tiles(scale=(1.0, 1.0)), lower, seed=0)
     for index in range(20):
         sample = sampler.tile(Place(1, 0, (96, 64)), 1, index)
@@ -138,7 +149,7 @@ def test_an_outline_follows_its_image_into_the_tile(points, scale, altitude, siz
     infrared = np.repeat(np.where(shown, 40, 0).astype(np.float16)[None, None], 3, axis=1)
     boxes = np.concatenate([shifted.min(axis=0), shifted.max(axis=0)])[None]
     data = WorkingSet(infrared, whole.visible[:1], whole.spans[:1], (boxes,), (np.array([3]),), ((shifted,),))
-    sampler = TileSampler(data, tiles(scale=scale), NEVER.model_copy(update={"altitude": altitude}), seed=0)
+    sampler = TileSampler(data, tiles(scale=scale), MIRRORED.model_copy(update={"altitude": altitude}), seed=0)
     samples = [sampler.tile(Place(0, 0, (96, 64)), 1, index) for index in range(20)]
     shown_in = [sample for sample in samples if len(sample.outlines)]
     assert len(shown_in) >= 15
@@ -196,3 +207,22 @@ def test_plain_places_show_whole_images_as_they_are():
         tile, whole = sampler.tile(place, 1, 0), sampler.whole(place.pair, place.plain)
         assert tile.size == sampler.working_set.size
         assert (tile.infrared == whole.infrared).all() and (tile.boxes == sampler.working_set.boxes[place.pair]).all()
+
+
+@pytest.mark.parametrize("method", ["oa_mix", "classic", "none"])
+def test_only_the_papers_method_diffuses_whole_images(method):
+    told = NEVER.model_copy(update={"method": method, "diffused": 1.0})
+    places = TileSampler(coordinates(), tiles(per_epoch=20, plain=1.0), told, seed=0).epoch(1)
+    assert {place.plain for place in places} == {0}
+    hstd = told.model_copy(update={"method": "hstd"})
+    places = TileSampler(coordinates(), tiles(per_epoch=20, plain=1.0), hstd, seed=0).epoch(1)
+    assert {place.plain for place in places} == {1, 2}
+
+
+def test_all_tiles_have_one_size_however_large_their_defects_are():
+    sampler = TileSampler(coordinates(), tiles(per_epoch=40, plain=0.25), NEVER, seed=0)
+    places = sampler.epoch(1)
+    assert {place.size for place in places if place.plain is None} == {(96, 64)}
+    # Type 3's second box, 200 pixels long, is among them and is shown in part.
+    assert any(sampler.working_set.boxes[place.pair][place.box][2] == 300 for place in places if place.box == 1)
+    assert {place.size for place in places if place.plain is not None} == {(WIDTH, HEIGHT)}

@@ -17,7 +17,7 @@ from tests.training.plants import tiny_transformers
 def words(plants, folder, out, batch_size):
     """Return the stage's arguments, for encoders without batch normalisation and one batch an epoch."""
     dtft = tiny_transformers()
-    tiles = dtft.tiles.model_copy(update={"sizes": [(64, 64)], "per_epoch": 4})
+    tiles = dtft.tiles.model_copy(update={"size": (64, 64), "per_epoch": 4})
     section = dtft.model_copy(update={"tiles": tiles, "batch_size": batch_size})
     content = read_yaml(ROOT / "params.yaml")
     content["profiles"]["demo"]["dtft_training"] = section.model_dump(mode="json")

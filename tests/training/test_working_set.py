@@ -6,14 +6,14 @@ import pytest
 
 from ddlivm.augmentation.diffusion import Kernel
 from ddlivm.augmentation.series import Patch, Series
-from ddlivm.data import DataSet, Detections, Labels, SiteAlignments, WorkingFrame
+from ddlivm.data import DataSet, Detections, Labels, SetAside, SiteAlignments, WorkingFrame
 from ddlivm.errors import InputError
 from ddlivm.training import working_set
-from tests.training.plants import SIZE
+from tests.training.plants import NOTHING, SIZE
 
 
-def listed(plants, series=()):
-    return working_set.sources(plants, plants / "transforms", series, "site1", ("site2",), SIZE)
+def listed(plants, series=(), aside=NOTHING):
+    return working_set.sources(plants, plants / "transforms", series, "site1", ("site2",), aside, SIZE)
 
 
 def test_images_are_kept_above_their_median_and_boxes_in_the_working_frame(plants, tmp_path):
@@ -66,11 +66,15 @@ def test_series_are_drawn_for_the_variants(plants, tmp_path):
         listed(plants, folders[:1])
 
 
-def test_held_out_labels_are_never_opened(plants, tmp_path):
+def test_held_out_and_set_aside_labels_are_never_opened(plants, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(plants, copy)
     (copy / "site1" / "annotations.json").unlink()
     assert len(listed(copy)) == 6
+    (copy / "site3" / "annotations.json").unlink()
+    left = listed(copy, aside=SetAside((("site1",), ("site3",))))
+    assert {source.aligned.pair.site for source in left} == {"site2"}
+    assert len(left) == 3
 
 
 def test_boxes_outside_the_common_ground_are_left_out(plants, tmp_path):
