@@ -2,12 +2,13 @@
 
     OMP_NUM_THREADS=1 python -m benchmarks.ablation
 
-Needs the data, the series and the transforms of a finished demo (`make demo`). For each target, the sources are the
-simulated sites of a lower irradiance and a lower module temperature. Each way of augmentation trains the encoders and
-a head bank as the demo does, from the same start with as many steps and with the shares of params.yaml, and is judged
-on the target by its FCOS heads: the last one's accuracy and recall at score 0.3 and its mAP@0.4, and the mean mAP@0.4
-of all of them. What HSTD has more is the mean over targets and seeds, with the 95 % interval of Student's t over them.
-What is finished in `--work` is not trained again.
+Needs the data, the series, the segmenter and the transforms of a finished demo (`make demo`). For each target, the
+sources are the simulated sites of a lower irradiance and a lower module temperature. Each way of augmentation trains
+the encoders and a head bank as the demo does, from the same start with as many steps and with the shares of
+params.yaml, and is judged on the target by its FCOS heads: the last one's accuracy and recall at its threshold and its
+mAP@0.4, and the mean mAP@0.4 of all of them. Thresholds are calibrated where a group of `calibration.sites` is among
+the sources; elsewhere they are `head_selection.score_threshold`. What HSTD has more is the mean over targets and seeds,
+with the 95 % interval of Student's t over them. What is finished in `--work` is not trained again.
 
 The transforms are those of the fold `all`, whose segmenter saw these sites' panels, never their defects.
 """
@@ -25,7 +26,7 @@ import numpy as np
 import yaml
 from scipy.stats import t
 
-from benchmarks.head_choice import IOU, SCORE
+from benchmarks.head_choice import IOU
 from ddlivm.data import DataSet, Site
 from ddlivm.data.boxes import Boxes
 from ddlivm.evaluation.metrics import measure
@@ -87,6 +88,8 @@ def write_params(params: Path, path: Path, target: str, method: str, seed: int) 
     content = read_yaml(params)
     kept = [*cooler_and_darker(target), target]
     content |= {"sites": kept, "folds": [target], "gate": content["gate"] | {"sites": kept[:1]}}
+    groups = [group for group in content["calibration"]["sites"] if set(group) < set(kept[:-1])]
+    content["calibration"]["sites"] = groups
     demo = content["profiles"]["demo"]
     for stage in ("dtft_training", "head_checkpointing"):
         demo[stage]["augmentation"]["method"] = method
@@ -99,12 +102,13 @@ def train(work: Path, build: Path, params: Path, target: str) -> Path:
     """Run the training stages and the one that lets every head detect; return the last one's folder."""
     shared = {"params": params, "data": work / target / "data", "fold": target, "work": work / "scratch"}
     shared |= {"transforms": build / "transforms" / "all", "series": build / "series"}
+    segmenter = {"segmenter": build / "segmenter" / "all"}
     out = work / target / params.stem
     encoders, bank = {"encoders": out / "encoders"}, {"bank": out / "bank"}
     stages: tuple[tuple[str, str, dict[str, Path]], ...] = (
         ("dtft_training", "encoders", {}),
         ("head_checkpointing", "bank", encoders),
-        ("head_selection", "selection", encoders | bank),
+        ("head_selection", "selection", segmenter | encoders | bank),
     )
     for stage, name, inputs in stages:
         words: dict[str, Any] = shared | inputs | {"out": out / name}
@@ -119,7 +123,9 @@ def judge(folder: Path, site: Site, method: str, seed: int) -> Result:
     selection = SelectionScores.load(folder)
     truth = Boxes.of((labels.image_id, labels.defects) for labels in site.labels.values())
     heads = [entry.head for entry in selection.candidates if entry.head.startswith("fcos")]
-    figures = {head: measure(load_detections(folder, site, head), truth, SCORE, IOU) for head in heads}
+    figures = {
+        head: measure(load_detections(folder, site, head), truth, selection.threshold(head), IOU) for head in heads
+    }
     last = figures[selection.last_fcos]
     mean = float(np.mean([each.map40 for each in figures.values()]))
     return Result(site.id, method, seed, last.predictions, last.accuracy, last.recall40, last.map40, mean)

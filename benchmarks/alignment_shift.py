@@ -4,7 +4,8 @@
 
 The pairs of a fold's held-out sites are aligned by their exact truth, if the simulation wrote one, else by the
 pipeline's transforms; then every pair's transform is moved by so many raw infrared pixels, in a direction of its own.
-The head is the one that the fold chose. What the crop loses by the shift is lost as it would be in a flight.
+The head is the one that the fold chose. What the crop loses by the shift, and what no longer lies on panels, is lost as
+it would be in a flight.
 """
 
 import argparse
@@ -14,14 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ddlivm.data import AlignedPair, DataSet, Detections, Site, SiteAlignments, Transform
+from ddlivm.data import AlignedPair, DataSet, Site, SiteAlignments, Transform
 from ddlivm.data.boxes import Boxes
 from ddlivm.errors import InputError
 from ddlivm.evaluation.metrics import mean_over_sites, measure
 from ddlivm.evaluation.selection import SelectionScores
 from ddlivm.files import read_json, write_json
 from ddlivm.parameters import load_parameters
-from ddlivm.selection.examination import MINIMUM_SCORE, HeadBank
+from ddlivm.selection.chain import Chain
 
 SHIFTS = (0, 2, 4, 8, 16)
 
@@ -40,21 +41,16 @@ def shifted(transform: Transform, pixels: float, angle: float) -> Transform:
     return replace(transform, offset_x=transform.offset_x + along, offset_y=transform.offset_y + down)
 
 
-def detect(pair: AlignedPair, detector: HeadBank, head: str) -> Detections:
-    """Detect with one head, in raw infrared pixels."""
-    infrared = detector.encode_infrared(pair.infrared()[None], pair.raw_infrared.radiometric)
-    visible = detector.encode_visible(pair.visible()[None])
-    return pair.frame.detections_to_raw(detector.detect(head, infrared, visible, MINIMUM_SCORE)[0])
-
-
-def at(pixels: float, site: Site, most: int, alignments: SiteAlignments, detector: HeadBank, head: str) -> Boxes:
-    """Detect on a site whose transforms are all off by so many pixels."""
+def at(pixels: float, site: Site, most: int, alignments: SiteAlignments, chain: Chain, head: str) -> Boxes:
+    """Detect with one head on a site whose transforms are all off by so many pixels."""
     transforms = exact(site, alignments)
     angles = np.random.default_rng(0).uniform(0, 2 * np.pi, len(site.pairs))
     found = []
     for pair, angle in list(zip(site.pairs, angles, strict=True))[:most]:
-        moved = AlignedPair(pair, shifted(transforms[pair.name], pixels, float(angle)), detector.working_size)
-        found.append((site.labels[pair.name].image_id, detect(moved, detector, head)))
+        transform = shifted(transforms[pair.name], pixels, float(angle))
+        moved = AlignedPair(pair, transform, chain.detector.working_size)
+        detections = chain.detect(head, chain.see(moved)).on_panels
+        found.append((site.labels[pair.name].image_id, moved.frame.detections_to_raw(detections)))
     return Boxes.of(found)
 
 
@@ -68,23 +64,31 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="a file for the table")
     arguments = parser.parse_args()
     from ddlivm.detector.load import load_detector
+    from ddlivm.segmentation import load_segmenter
 
     rows = []
     try:
-        parameters = load_parameters(arguments.params).cross_domain_evaluation
+        parameters = load_parameters(arguments.params)
         data = DataSet.load(arguments.data)
         build, fold = arguments.build, arguments.fold
         alignments = SiteAlignments.load(build / "transforms" / fold / "transforms.json")
         chosen = SelectionScores.load(build / "selection" / fold)
-        detector = load_detector(build / "encoders" / fold, build / "bank" / fold)
+        segmenter = load_segmenter(build / "segmenter" / fold)
+        chain = Chain(
+            load_detector(build / "encoders" / fold, build / "bank" / fold),
+            lambda visible: segmenter.small_probabilities([visible])[0],
+            parameters.head_selection,
+            chosen.calibrations,
+        )
+        threshold, iou = chosen.threshold(chosen.chosen), parameters.cross_domain_evaluation.iou_threshold
         print(f"fold {fold}, head {chosen.chosen}\n\n{'shift, px':>10}{'pairs':>8}{'defects':>9}{'mAP@0.4':>10}")
         for pixels in SHIFTS:
             measures = []
             for site in (data.site(name) for name in chosen.targets):
-                found = at(pixels, site, arguments.pairs, alignments, detector, chosen.chosen)
+                found = at(pixels, site, arguments.pairs, alignments, chain, chosen.chosen)
                 shown = [site.labels[pair.name] for pair in site.pairs[: arguments.pairs]]
                 truth = Boxes.of((labels.image_id, labels.defects) for labels in shown)
-                measures.append(measure(found, truth, parameters.score_threshold, parameters.iou_threshold))
+                measures.append(measure(found, truth, threshold, iou))
             mean = mean_over_sites(measures)
             pairs = sum(min(len(data.site(name).pairs), arguments.pairs) for name in chosen.targets)
             rows.append({"shift": pixels, "pairs": pairs, "defects": mean.defects, "map40": mean.map40})

@@ -4,8 +4,9 @@
 
 For each fold of finished runs: Spearman's rank correlation between each head's score and its true accuracy and mAP@0.4
 on the held-out site, and the regret of the choice: what the best head in hindsight has more. Both are over the heads
-that may be chosen: the others find next to nothing. Beside the two scores that `head_selection` offers stand the mean
-confidence, the last head of each family (the paper's HS rows), and a head at random (the mean over the heads).
+that may be chosen: the others find next to nothing. Accuracy is at each head's shipped threshold. Beside the two scores
+that `head_selection` offers stand the mean confidence, the last head of each family (the paper's HS rows), and a head
+at random (the mean over the heads).
 
 The best head in hindsight is also the luckiest one, the more so the fewer images a site has. What labels would bring
 is free of that: the head that the labels of half of the images choose against the chosen one, on the other half.
@@ -32,7 +33,7 @@ from ddlivm.evaluation.selection import SelectionScores, load_detections
 from ddlivm.selection.agreement import agreements
 from ddlivm.selection.choice import choose
 
-SCORE, IOU = 0.3, 0.4
+IOU = 0.4
 RESAMPLES = 1000
 HALVES = 400
 Floats = npt.NDArray[np.float64]
@@ -110,14 +111,14 @@ def judge(name: str, folder: Path, dataset: DataSet) -> Judged:
     heads = [entry.head for entry in selection.candidates]
     found = {head: load_detections(folder, site, head) for head in heads}
     images = sorted(labels.image_id for labels in site.labels.values())
-    above = {head: found[head].above(SCORE) for head in heads}
+    above = {head: found[head].above(selection.threshold(head)) for head in heads}
     predicted = np.array([per_image(above[head].images, images) for head in heads]).T
     right = np.array([per_image(above[head].images[correct(above[head], truth)], images) for head in heads]).T
     return Judged(
         name=name,
         right=right,
         predicted=predicted,
-        map40=np.array([measure(found[head], truth, SCORE, IOU).map40 for head in heads]),
+        map40=np.array([measure(found[head], truth, selection.threshold(head), IOU).map40 for head in heads]),
         eligible=np.array([entry.eligible for entry in selection.candidates]),
         choices=choices(selection, above, images),
     )

@@ -109,7 +109,12 @@ class Chain:
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     def calibration(self, head: str) -> Calibration:
-        """Return a head's calibration, or what stands for one where nothing was set aside."""
+        """Return a head's calibration, or what stands for one where nothing was set aside.
+
+        Of the untrained reference all is reported: nothing that it says could be calibrated.
+        """
+        if head == UNTRAINED:
+            return Calibration(0.0)
         return self.calibrations.get(head, Calibration(self.parameters.score_threshold))
 
     def see(self, pair: AlignedPair) -> View:

@@ -12,7 +12,7 @@ from ddlivm.errors import InputError
 from ddlivm.files import MEASURED, read_json, write_json
 from ddlivm.parameters import Calibration, HeadSelection
 from ddlivm.selection.calibration import calibrate
-from ddlivm.selection.chain import Chain
+from ddlivm.selection.chain import UNTRAINED, Chain
 from ddlivm.selection.choice import Selection
 from ddlivm.selection.examination import Examination, Trial, decide, examine_pairs
 from ddlivm.selection.latency import TimedBank
@@ -126,7 +126,7 @@ def calibrated(dataset: DataSet, transforms: Path, fold: Fold, chain: Chain, bet
     if not fold.set_aside:
         return chain
     alignments = SiteAlignments.load(transforms / "transforms.json")
-    heads = (*chain.detector.heads, *chain.detector.references)
+    heads = [head for head in (*chain.detector.heads, *chain.detector.references) if head != UNTRAINED]
     detections: dict[str, list[Detections]] = {head: [] for head in heads}
     labels = []
     for name in fold.set_aside:

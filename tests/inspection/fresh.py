@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from ddlivm.data.calibration import Calibration
 from ddlivm.evaluation.selection import Candidate
@@ -55,6 +56,7 @@ def make_fresh_parts(
     architecture.save(parts / "encoders")
     banked = architecture.with_mask_rcnn(MaskRcnnSpec((4.0,), 50, (64, 32), 64))
     entries: dict[str, dict[str, object]] = {}
+    entry: Any
     for epoch, heads in (("000", ["fcos"]), ("002", ["fcos", "mask_rcnn"]), ("004", ["fcos", "mask_rcnn"])):
         entry = build.bank_entry(banked) if "mask_rcnn" in heads else build.joint_head(banked)
         if eager:

@@ -39,8 +39,8 @@ def test_the_profile_lies_over_the_sections(tmp_path, content, profile):
         ({"background_removal": {"images_at_once": 1}}, "images_at_once: BiRefNet's batch normalisation wants 2"),
         ({"gate": {"sites": ["site99"]}}, "'site99' is no site; `sites` has site1"),
         ({"folds": ["site99"]}, "'site99' is no site"),
-        ({"calibration": {"sites": ["site99"]}}, "'site99' is no site; `sites` has site1"),
-        ({"calibration": {"count": -1}}, "calibration.count: .* greater than or equal to 0"),
+        ({"calibration": {"sites": [["site99"]]}}, "'site99' is no site; `sites` has site1"),
+        ({"calibration": {"beta": 0}}, "calibration.beta: .* greater than 0"),
         ({"profiles": {"paper": {"head_selection": {"window": 1}}}}, "profiles.paper"),
         ({"profiles": {"paper": {"gate": {"minimum_map40": 0}}}}, "profiles.paper.gate: is the same in every profile"),
         (

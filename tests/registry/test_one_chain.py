@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -61,11 +62,21 @@ def run_stages(data: Path, folder: Path) -> None:
         (folder / name).mkdir()
     align_sites(data, folder / "segmenter", own.alignment, folder / "transforms", folder / "work")
 
-    def select(fold: str, set_aside: list[str], out: Path) -> None:
-        parts = [folder / name for name in ("segmenter", "encoders", "bank")]
-        calibration = Calibration(sites=[set_aside] if set_aside else [], beta=0.5)
-        shared = data, folder / "transforms", series, *parts, fold, ("site2",), own.head_selection, calibration
-        select_head(*shared, out, folder / "work")
+    def select(fold: str, set_aside: list[list[str]], out: Path) -> None:
+        select_head(
+            data,
+            folder / "transforms",
+            series,
+            folder / "segmenter",
+            folder / "encoders",
+            folder / "bank",
+            fold,
+            ("site2",),
+            own.head_selection,
+            Calibration(sites=set_aside, beta=0.5),
+            out,
+            folder / "work",
+        )
 
     # Fresh heads find no defect: what each is surest of becomes site 3's labels, and thresholds keep it from the rest.
     select("site3", [], folder / "first")
@@ -75,7 +86,7 @@ def run_stages(data: Path, folder: Path) -> None:
         sure += [row for row in rows if row["score"] >= np.median([each["score"] for each in rows])]
     path = data / "site3" / "annotations.json"
     write_json(path, read_json(path) | {"annotations": [row | {"id": number} for number, row in enumerate(sure)]})
-    select("all", ["site3"], folder / "selection")
+    select("all", [["site3"]], folder / "selection")
 
 
 def by_head_selection(data: Path, selection: Path) -> Found:
@@ -93,7 +104,7 @@ def by_predict(data: Path, model: Path, out: Path) -> Found:
     return flat(content["annotations"], {image["id"]: Path(image["file_name"]).stem for image in content["images"]})
 
 
-def flat(rows: list[dict], names: dict[int, str]) -> Found:  # type: ignore[type-arg]
+def flat(rows: list[dict[str, Any]], names: dict[int, str]) -> Found:
     types = load_taxonomy().names
     return sorted((names[row["image_id"]], types[row["category_id"] - 1], row["score"], *row["bbox"]) for row in rows)
 

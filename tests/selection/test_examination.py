@@ -73,17 +73,18 @@ def test_an_inspection_judges_the_pairs_that_the_stage_judges(pairs, seed) -> No
 
 
 def test_agreement_perturbs_nothing_looks_at_every_pair_and_leaves_the_odd_head_out(pairs) -> None:
-    agreement = {"score": "agreement", "maximum_pairs": 2}
     heads = {"fcos-002": robust, "fcos-004": inventive, "mask_rcnn-002": robust, "mask_rcnn-004": robust}
     detector = FakeDetector(heads)
-    selection = choose_head(chain_of(detector, **agreement), pairs, bank())
+    selection = choose_head(chain_of(detector, score="agreement", maximum_pairs=2), pairs, bank())
     assert detector.encoded == {"visible": 6, "infrared": 6}
     assert selection.pairs == 6
     scores = {entry.head: entry.score for entry in selection.candidates}
     # The three agree on both spots; the fourth finds these and two that nobody else does.
     assert scores == pytest.approx({"fcos-002": 1, "fcos-004": 0.5, "mask_rcnn-002": 1, "mask_rcnn-004": 1})
     assert (selection.chosen, selection.tie) == ("fcos-002", True)
-    without_bank = choose_head(chain_of(FakeDetector(heads), **agreement), pairs, SourceDefects(()))
+    without_bank = choose_head(
+        chain_of(FakeDetector(heads), score="agreement", maximum_pairs=2), pairs, SourceDefects(())
+    )
     assert without_bank == selection
 
 

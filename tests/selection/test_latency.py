@@ -38,9 +38,9 @@ def test_finding_panels_counts_where_they_are_looked_for():
     panels = bank.timed(slow_panels)
     values, image = np.full((1, HEIGHT, WIDTH), 30, np.float32), np.zeros((1, 4, 4, 3), np.uint8)
     bank.detect("fast", bank.encode_infrared(values, True), bank.encode_visible(image))
-    assert bank.seconds_per_pair("fast") < 0.05
+    without = bank.seconds_per_pair("fast") or 0
     assert panels(image[0]).tolist() == [[1.0]]
-    assert bank.seconds_per_pair("fast") >= 0.05
+    assert (bank.seconds_per_pair("fast") or 0) - without >= 0.05
 
 
 def slow_panels(image):

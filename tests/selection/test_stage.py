@@ -33,7 +33,7 @@ SITE3 = SetAside((("site3",),))
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """Site 5 is the target, site 3 may be set aside; image ids are 10, 11, ... in the pairs' order."""
-    aligned = {}
+    aligned: dict[str, PairAlignment] = {}
     for site in ("site3", "site5"):
         write_pairs(tmp_path / "data" / site, COUNT)
         write_labels(tmp_path / "data" / site / "annotations.json")
