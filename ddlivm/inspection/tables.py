@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ddlivm.data import load_taxonomy
+from ddlivm.data.calibration import DECIMALS
 from ddlivm.files import write_json
 from ddlivm.inspection.inspection import Inspection
 from ddlivm.inspection.model import ShippedModel
@@ -26,7 +27,7 @@ def detection_rows(inspection: Inspection) -> list[dict[str, Any]]:
                 "latitude": entry.place.latitude if entry.place else None,
                 "longitude": entry.place.longitude if entry.place else None,
             }
-            row = {"pair": entry.pair.name, "type": names[int(kind)], "score": round(float(score), 4)}
+            row = {"pair": entry.pair.name, "type": names[int(kind)], "score": round(float(score), DECIMALS)}
             rows.append(row | corners | place)
     return rows
 
