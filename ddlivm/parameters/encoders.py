@@ -90,6 +90,8 @@ class Dinov2Encoder(Pretrained):
             raise ValueError("dim must be a multiple of heads")
         if self.taps is not None and not all(1 <= block <= self.depth for block in self.taps):
             raise ValueError(f"taps must be blocks from 1 to {self.depth}")
+        if self.registers and (self.position_offset or not self.antialias):
+            raise ValueError("files with registers want antialias true and position_offset 0, as DINOv2 resizes them")
         return self
 
 

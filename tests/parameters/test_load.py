@@ -51,6 +51,7 @@ def test_the_profile_lies_over_the_sections(tmp_path, content, profile):
             {"dtft_training": {"visible_encoder": {"taps": [4, 8, 25]}}},
             "visible_encoder.*taps must be blocks from 1 to 24",
         ),
+        ({"dtft_training": {"visible_encoder": {"registers": 4}}}, "files with registers want antialias true"),
         ({"dtft_training": {"visible_encoder": {"heads": 7}}}, "visible_encoder.*dim must be a multiple of heads"),
         ({"dtft_training": {"infrared_encoder": {"heads": 7}}}, "infrared_encoder.*multiple of 4 times heads"),
         (
