@@ -93,8 +93,14 @@ class Detector:
             Four maps (B, C, h / s, w / s) for s in 4, 8, 16, 32.
         """
         normalised = np.stack([normalise_infrared(image, radiometric) for image in values])
-        pyramid: Pyramid = self.infrared(infrared_tensor(normalised).to(self.device))
-        return pyramid
+        # A processor takes twice as long for ten large images at once as for one after the other: the maps leave its
+        # caches, and their memory has to be asked for anew.
+        size = 1 if self.device.type == "cpu" else len(normalised)
+        parts: list[Pyramid] = [
+            self.infrared(infrared_tensor(normalised[first : first + size]).to(self.device))
+            for first in range(0, len(normalised), size)
+        ]
+        return parts[0] if len(parts) == 1 else tuple(torch.cat(levels) for levels in zip(*parts, strict=True))
 
     @torch.no_grad()
     def encode_visible(self, images: npt.NDArray[np.uint8]) -> Pyramid:
