@@ -31,6 +31,9 @@ from pipelines.images.pins import Images, pin
 
 ROOT = Path("build/local")
 TRACKING = "MLFLOW_TRACKING_URI"
+KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+"""Variables by which NumPy's linear algebra chooses its kernels; with others than this machine's, last digits differ."""
+
 PATIENCE = 300.0
 """Seconds that an MLflow server may take to start on a busy machine."""
 
@@ -53,9 +56,8 @@ def run(data: Path, params: Path, root: Path, images: Images, tracking: str) -> 
     parameters = load_parameters(params)
     inputs = [path.resolve() for path in (data, params)]
     pipeline = components.load_component_from_text(_compiled(images))
-    local.init(
-        runner(inputs, {TRACKING: tracking}), pipeline_root=str(pipeline_root(root.resolve())), raise_on_error=True
-    )
+    environment = {TRACKING: tracking} | {name: os.environ[name] for name in KERNELS if name in os.environ}
+    local.init(runner(inputs, environment), pipeline_root=str(pipeline_root(root.resolve())), raise_on_error=True)
     printing = builtins.print
     try:
         pipeline(
