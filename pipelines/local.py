@@ -32,7 +32,7 @@ from pipelines.images.pins import Images, pin
 ROOT = Path("build/local")
 TRACKING = "MLFLOW_TRACKING_URI"
 KERNELS = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
-"""Variables by which NumPy's linear algebra chooses its kernels; with others than this machine's, last digits differ."""
+"""Variables by which NumPy's linear algebra chooses its kernels; with others, the last digits differ."""
 
 PATIENCE = 300.0
 """Seconds that an MLflow server may take to start on a busy machine."""

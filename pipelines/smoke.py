@@ -13,13 +13,9 @@ from ddlivm.files import read_yaml
 SITES = ["site1", "site2", "site3"]
 FOLDS = ["site1", "site3"]
 PAIRS, SEED = 12, 7
-TRAINING = {
-    "epochs": 1,
-    "batch_size": 2,
-    "learning_rate": 3.0e-3,
-    "tiles": {"size": [128, 96], "per_epoch": 40, "defect_share": 0.7, "plain": 0.0, "scale": [0.8, 1.25]},
-}
-BANK = {"epochs": 2, "batch_size": 2, "tiles": {**TRAINING["tiles"], "per_epoch": 8}}
+TILES = {"size": [128, 96], "per_epoch": 40, "defect_share": 0.7, "plain": 0.0, "scale": [0.8, 1.25]}
+TRAINING = {"epochs": 1, "batch_size": 2, "learning_rate": 3.0e-3, "tiles": TILES}
+BANK = {"epochs": 2, "batch_size": 2, "tiles": {**TILES, "per_epoch": 8}}
 OVERLAY: dict[str, Any] = {
     "background_removal": {"epochs": 1},
     "dtft_training": TRAINING,
