@@ -41,7 +41,7 @@ def test_smoke_parameters_are_valid_and_run_two_folds_beside_the_one_that_ships(
     assert parameters.folds == ["site1", "site3", "all"]
     assert parameters.gate.sites == ["site2"]
     assert parameters.dtft_training.epochs == 1
-    assert parameters.dtft_training.tiles.per_epoch == 8
+    assert parameters.head_checkpointing.tiles.per_epoch < parameters.dtft_training.tiles.per_epoch == 40
     whole = load_parameters(ROOT / "params.yaml")
     assert parameters.dtft_training.working_size == whole.dtft_training.working_size
 
