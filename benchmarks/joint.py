@@ -40,7 +40,7 @@ VARIANTS = {"joint, equal steps": 1, "joint, equal time": 2}
 def trained(parameters: Parameters, data: Path, demo: Path, fold: str, factor: int, folder: Path) -> Path:
     """Train both encoders jointly, unless that was done before; return their folder."""
     out = folder / "encoders"
-    if not (out / "history.json").is_file():
+    if not (folder / "seconds.json").is_file():
         section = parameters.dtft_training
         section = section.model_copy(update={"schedule": "joint", "epochs": factor * section.epochs})
         for each in (out, folder / "work"):

@@ -22,7 +22,6 @@ def figures_of(checkout: Path) -> dict[str, Any]:
     summary = read_json(checkout / "reports" / "summary.json")
     registration = checkout / "build" / "registration" / "registration.json"
     verdict = read_json(registration) if registration.is_file() else {"verdict": "none", "reasons": []}
-    stages = summary["stages"]
     return {
         **{name: round(summary[name], 4) for name in FIGURES},
         "predictions": summary["predictions"],
@@ -42,9 +41,6 @@ def figures_of(checkout: Path) -> dict[str, Any]:
         "reasons": verdict["reasons"],
         "minutes": round(summary["seconds"] / 60, 1),
         "gigabytes": round(summary["peak_memory_bytes"] / 1e9, 2),
-        "processor minutes of training": round(
-            sum(stages[name]["seconds"] for name in ("dtft_training", "head_checkpointing") if name in stages) / 60, 1
-        ),
     }
 
 

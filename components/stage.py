@@ -121,6 +121,7 @@ def _key(run: Run, cache_key: str) -> str:
     import ddlivm
     from components.writer import fingerprint
 
+    sections = (run.stage.name, *run.stage.sections)
     own = {
         "cache_key": cache_key,
         "gate": {
@@ -129,7 +130,7 @@ def _key(run: Run, cache_key: str) -> str:
             "everything": run.parameters.gate.model_dump(mode="json"),
         }[run.stage.gate],
         "options": run.options,
-        "section": getattr(run.parameters, run.stage.name).model_dump(mode="json"),
+        "sections": {name: getattr(run.parameters, name).model_dump(mode="json") for name in sections},
         "stage": run.stage.name,
     }
     return fingerprint(own, run.inputs, Path(ddlivm.__file__).parent)

@@ -75,7 +75,7 @@ def predict(
     ] = None,
     head: Annotated[
         str,
-        typer.Option(help="`select` (on these pairs, as the model was judged), `default`, or a head's name."),
+        typer.Option(help="`select` (on these pairs, as the model was judged), `default` (last FCOS head), or a name."),
     ] = "select",
 ) -> None:
     """Find the defects in a folder of infrared and visible pairs."""

@@ -35,7 +35,11 @@ def work(run: Run) -> None:
         run.paths["selection"],
         run.collected["figures"],
         run.section(Registration),
-        InspectionSettings(alignment=run.section(Alignment), head_selection=run.section(HeadSelection)),
+        InspectionSettings(
+            alignment=run.section(Alignment),
+            # A path of this machine means nothing where the model goes.
+            head_selection=run.section(HeadSelection).model_copy(update={"sam_checkpoint": None}),
+        ),
         run.gate,
         run.out,
         lineage=run.lineage,

@@ -7,6 +7,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from ddlivm.data.calibration import DECIMALS
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -58,13 +60,13 @@ class Detections:
                 "image_id": image_id,
                 "category_id": int(kind) + 1,
                 "bbox": [round(float(value), 2) for value in (x0, y0, x1 - x0, y1 - y0)],
-                "score": round(float(score), 5),
+                "score": round(float(score), DECIMALS),
             }
             for (x0, y0, x1, y1), score, kind in zip(self.boxes, self.scores, self.classes, strict=True)
         ]
         for row, others in zip(rows, self.alternatives if self.alternatives is not None else (), strict=False):
             row["alternatives"] = [
-                {"category_id": int(kind) + 1, "score": round(float(others[kind]), 5)}
+                {"category_id": int(kind) + 1, "score": round(float(others[kind]), DECIMALS)}
                 for kind in np.argsort(-others, kind="stable")
                 if others[kind] > 0
             ]

@@ -18,7 +18,7 @@ class Fold:
         name: the held-out site's id, or `all` for the model that ships.
         sources: the sites whose labels may be learnt from.
         targets: the sites that are held out: only their unlabelled images may be used before evaluation.
-        set_aside: Source sites whose labels calibrate the heads; no detector is trained on them.
+        set_aside: sites that are neither sources nor targets: their labels calibrate the heads.
     """
 
     name: str

@@ -17,8 +17,8 @@ def resolve_duplicates(detections: Detections, overlap: float) -> Detections:
 
     Args:
         detections: Of one image, in any frame.
-        overlap: IoU above which two detections are at the same place, 0 to 1. Between two places the one with the
-            higher score decides first.
+        overlap: IoU above which two detections are at the same place, 0 to 1. A detection that is near two
+            kept ones becomes an alternative of the better one.
 
     Returns:
         The detections that stay, best first, with the scores of the other types in `alternatives`.

@@ -41,7 +41,7 @@ def write_report(figures: Sequence[Path], parameters: Report, out: Path) -> None
     loaded.sort(key=lambda item: (item[1].fold == ALL, item[1].fold))
     folds = [fold for _, fold in loaded]
     if len({fold.iou_threshold for fold in folds}) > 1:
-        raise InputError("the folds were evaluated at different thresholds; run the cross-domain evaluation again")
+        raise InputError("the folds were evaluated with different iou_threshold; run the cross-domain evaluation again")
 
     tables = [table2(folds), table4(folds), table5(folds), choices(folds)]
     _write_tables([*tables, *map(candidates, folds)], out / "tables")

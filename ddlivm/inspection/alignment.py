@@ -58,16 +58,15 @@ def align_files(infrared_path: Path, visible_path: Path, segment: Segment) -> tu
 
     infrared, visible = read_infrared(infrared_path).values, read_visible(visible_path)
     masks = segment(infrared, visible)
-    settings = STRUCTURE
     try:
         share = width_share(infrared_path, visible_path)
-        alignment = align_pair(gather(infrared_path.stem, infrared, visible, *masks, share), settings)
+        alignment = align_pair(gather(infrared_path.stem, infrared, visible, *masks, share), STRUCTURE)
     except InputError as error:
         raise InputError(f"{infrared_path}, {visible_path}: {error}") from error
     more = [STRUCTURE_ALONE] if masks[0] is None else []
-    turned = {turns: align_pair(_turned(infrared, visible, masks, turns), settings).confidence for turns in (1, 2, 3)}
+    turned = {turns: align_pair(_turned(infrared, visible, masks, turns), STRUCTURE).confidence for turns in (1, 2, 3)}
     turns = max(turned, key=turned.__getitem__)
-    if turned[turns] > max(alignment.confidence, settings.minimum_confidence):
+    if turned[turns] > max(alignment.confidence, STRUCTURE.minimum_confidence):
         more.append(TURNED.format(90 * turns))
         flags = alignment.flags if LOW_CONFIDENCE in alignment.flags else (*alignment.flags, LOW_CONFIDENCE)
         alignment = replace(alignment, confidence=round(min(alignment.confidence, 1 - turned[turns]), 4), flags=flags)

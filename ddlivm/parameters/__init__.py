@@ -1,7 +1,7 @@
 """params.yaml, checked whole before anything runs.
 
-A section a stage; `profiles.<profile>.<section>` overlays a section. A stage is given its own section and the gate,
-so the keys that it can read are the keys that it declares.
+A section a stage; `profiles.<profile>.<section>` overlays a section. A stage is given its own section, the sections
+that it declares, and what it declares of the gate: the keys that it can read are the keys that dvc.yaml lists.
 """
 
 import json

@@ -1,4 +1,6 @@
-"""The calibration's section: what is set aside of the sources, and what the scores are made to promise."""
+"""The calibration's section: what is set aside of the sources, and how thresholds are chosen on it."""
+
+from typing import Annotated
 
 from pydantic import Field
 
@@ -6,7 +8,9 @@ from ddlivm.parameters.base import Section
 
 
 class Calibration(Section):
-    """Which source sites no training sees, so that thresholds and scores can be chosen on them.
+    """Which sites no detector is trained on, so that scores and thresholds can be chosen on them.
+
+    The segmenter sees their panels all the same.
 
     Attributes:
         sites: Groups of sites to set aside, in order of preference; a fold takes the first group that has none of its
@@ -16,5 +20,5 @@ class Calibration(Section):
             reports, above 1 fewer missed defects.
     """
 
-    sites: list[list[str]]
+    sites: list[Annotated[list[str], Field(min_length=1)]]
     beta: float = Field(gt=0, le=10)

@@ -14,8 +14,8 @@ class Tiles(Section):
     """What is cut from the working images for training.
 
     Attributes:
-        size: (width, height) of a tile, working infrared pixels, multiples of 32. All tiles have one size: with
-            smaller ones for smaller defects, types would have unequal shares of the updates.
+        size: (width, height) of a tile, working infrared pixels, multiples of 32. Smaller tiles for
+            small defects would give the types unequal shares of the updates.
         per_epoch: tiles in an epoch; 0 for as many as there are pairs.
         defect_share: share of tiles that are placed on a defect, of each type equally often; the rest lie anywhere.
         plain: share of tiles that are no tiles but whole working images as they are, or with diffused hotspots.

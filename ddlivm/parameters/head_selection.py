@@ -18,7 +18,7 @@ class HeadSelection(Section):
         duplicate_overlap: IoU above which two detections of different types are at the same place, of which the better
             is reported and the other becomes its alternative; null reports both, as mmdet's heads do.
         panel_share: Share of a detection's box that panels must cover, 0 to 1; what lies beside them is left out. A
-            plant that hangs over a row's edge is half beside it. 0 filters nothing.
+            weed that hangs over a row's edge is half beside it. 0 filters nothing.
         maximum_pairs: How many target pairs with detections are perturbed, out of at most twice as many that are looked
             at; null perturbs all. Agreement uses all pairs.
         resamples: bootstrap resamples of the pairs, for the scores' spread.

@@ -10,7 +10,7 @@ class InspectionSettings(Section):
 
     Attributes:
         alignment: As in the stage.
-        head_selection: As in the stage.
+        head_selection: As in the stage, without its SAM checkpoint, which does not travel.
     """
 
     alignment: Alignment

@@ -48,8 +48,15 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _folds_are_sites(self) -> "Parameters":
-        aside = (site for group in self.calibration.sites for site in group)
-        for name in (*self.gate.sites, *aside, *(fold for fold in self.folds if fold != "all")):
+        groups = self.calibration.sites
+        for name in (site for group in groups for site in group):
+            if name not in self.sites:
+                raise ValueError(f"calibration.sites: {name!r} is no site; `sites` has {', '.join(self.sites)}")
+        for fold in self.folds if groups else ():
+            held_out = set(self.gate.sites) if fold == "all" else {fold}
+            if all(held_out & set(group) for group in groups):
+                raise ValueError(f"calibration.sites: every group has a site that fold {fold!r} holds out; add another")
+        for name in (*self.gate.sites, *(fold for fold in self.folds if fold != "all")):
             if name not in self.sites:
                 raise ValueError(f"{name!r} is no site; `sites` has {', '.join(self.sites)}")
         return self

@@ -87,6 +87,7 @@ def register_version(client: "MlflowClient", name: str, candidate: Candidate, ga
     else:
         verdict = _judge(client, name, number, candidate.evidence, gate, promote)
         content = json.dumps({"decision": verdict.decision, "reasons": verdict.reasons})
+        client.set_model_version_tag(name, number, HEAD, candidate.evidence.head)
         client.set_model_version_tag(name, number, VERDICT, content)
         client.set_model_version_tag(name, number, JUDGED, judged)  # last: a kill before it judges again
     aliases = tuple(sorted(client.get_model_version(name, number).aliases))
@@ -155,6 +156,7 @@ def _create(client: "MlflowClient", name: str, candidate: Candidate) -> "ModelVe
 def _fingerprint(evidence: Evidence, gate: Gate) -> str:
     """Return a digest of what the gate looks at, the champion and the clock aside."""
     figures = [
-        (fold, repr(own.heads), evidence.results[fold].evaluation_set) for fold, own in sorted(evidence.figures.items())
+        (fold, own.chosen, repr(own.heads), evidence.results[fold].evaluation_set)
+        for fold, own in sorted(evidence.figures.items())
     ]
     return hashlib.sha256(json.dumps([figures, evidence.size_bytes, gate.model_dump(mode="json")]).encode()).hexdigest()

@@ -16,7 +16,7 @@ def agreements(detections: Mapping[str, Detections]) -> dict[str, Held]:
     most of them share is likely right.
 
     Args:
-        detections: of every head of the bank, above the score threshold; all heads, those without detections too.
+        detections: of every head of the bank, from their thresholds on; all heads, those without detections too.
 
     Returns:
         Head to (n,), the highest IoU with a detection of the same class by another head, 0 where there is none,

@@ -111,7 +111,7 @@ class Chain:
     def calibration(self, head: str) -> Calibration:
         """Return a head's calibration, or what stands for one where nothing was set aside.
 
-        Of the untrained reference all is reported: nothing that it says could be calibrated.
+        Everything that the untrained reference detects is reported: its scores cannot be calibrated.
         """
         if head == UNTRAINED:
             return Calibration(0.0)

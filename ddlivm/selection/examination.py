@@ -2,9 +2,9 @@
 
 With the score `agreement` nothing is perturbed: a detection holds as far as the other heads find it too.
 
-The encoders are shared and the perturbation touches the infrared image only. So a pair costs one pass of the visible
-encoder, one of the infrared encoder for the clean image, one more for each distinct perturbed image (heads that found
-the same share it), and two of each head.
+The encoders are shared and the perturbation touches the infrared image only. So a pair costs one pass of the segmenter
+and of the visible encoder, one of the infrared encoder for the clean image, one more for each distinct perturbed image
+(heads that found the same share it), and two of each head.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -49,7 +49,7 @@ def select_head(
         parameters: the stage's section.
         calibration: which sites are set aside, and how thresholds weigh accuracy and recall.
         out: an empty folder.
-        work: scratch, for the time that a pair takes; a fold takes a minute or so and starts over after a kill.
+        work: scratch, for the time that a pair takes; the stage starts over after a kill.
 
     Raises:
         InputError: an input is missing or damaged.

@@ -204,6 +204,25 @@ def test_scratch_survives_a_failure_and_is_found_again_until_something_changes(f
     assert run() is False  # success removes it
 
 
+def test_another_section_that_a_stage_reads_has_a_scratch_of_its_own(folder):
+    stage = Stage(
+        "background_removal", (DATA,), "words", (FOLD,), gate="sites", sections=("calibration",), scratch=True
+    )
+    found = []
+
+    def stop(run: Run) -> None:
+        found.append((run.work / "learnt").exists())
+        (run.work / "learnt").touch()
+        raise InputError("stopped")
+
+    main(stage, stop, None, argv())
+    main(stage, stop, None, argv())
+    params = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(params.replace("sites: [[site3], [site8, site9]]", "sites: [[site1], [site3]]"))
+    main(stage, stop, None, argv())
+    assert found == [False, True, False]
+
+
 def test_a_killed_writers_leftovers_are_removed(folder):
     leftover = folder / "build/.out.0123abcd.partial"
     leftover.mkdir(parents=True)

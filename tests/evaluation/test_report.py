@@ -133,7 +133,7 @@ def test_folds_at_different_thresholds_are_refused(build: Path, tmp_path: Path):
     other = tmp_path / "other"
     other.mkdir()
     write_json(other / "figures.json", read_json(build / "figures" / "site1" / "figures.json") | {"iou_threshold": 0.5})
-    with pytest.raises(InputError, match="different thresholds"):
+    with pytest.raises(InputError, match="different iou_threshold"):
         write_report([build / "figures" / "site3", other], REPORT, tmp_path)
     with pytest.raises(InputError, match="no figures were given"):
         write_report([], REPORT, tmp_path)
