@@ -42,4 +42,4 @@ STRUCTURE = Alignment(
     tolerance=4.0,
     threads=2,
 )
-"""What `ddlivm align` uses, as no model comes with it."""
+"""The settings of `ddlivm align`, which has no model that would bring its own."""

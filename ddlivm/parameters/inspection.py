@@ -1,4 +1,4 @@
-"""What a shipped model is inspected with; it travels in the model, as params.yaml does not."""
+"""The settings of an inspection; they travel in the shipped model, as params.yaml does not."""
 
 from ddlivm.parameters.alignment import Alignment
 from ddlivm.parameters.base import Section

@@ -5,6 +5,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+import numpy.typing as npt
+
 from ddlivm.data.calibration import Calibration
 from ddlivm.evaluation.selection import Candidate
 from ddlivm.files import write_json
@@ -97,3 +101,14 @@ def make_fresh_model(
         settings(),
         folder / "model",
     )
+
+
+def rough_panels(image: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return roughly where panels are: warm in infrared, blue in visible light."""
+    if image.ndim == 2:
+        grey = cv2.GaussianBlur(image.astype(np.uint8), (0, 0), 2)
+    else:
+        wide = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 3)
+        grey = np.clip(128 + wide[..., 2] - wide[..., 1], 0, 255).astype(np.uint8)
+    _, mask = cv2.threshold(grey, 0, 1, cv2.THRESH_OTSU)
+    return np.asarray(cv2.resize(mask, (320, 256)), dtype=np.float32)

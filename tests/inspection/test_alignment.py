@@ -12,7 +12,10 @@ from typer.testing import CliRunner
 from ddlivm.cli import app
 from ddlivm.data import Transform
 from ddlivm.errors import InputError
+from ddlivm.parameters import load_parameters
+from ddlivm.parameters.alignment import STRUCTURE
 from tests.alignment.scene import INFRARED, VISIBLE, Drawn, corner_error, draw
+from tests.imports import ROOT
 
 RIG = Transform(1.5, 38, 27)
 RUNNER = CliRunner()
@@ -115,3 +118,9 @@ def test_a_site_is_aligned_as_one_rig_and_drawn(tmp_path: Path):
 def test_half_a_question_is_one_line(arguments: tuple[str, ...]):
     with pytest.raises(InputError, match="expected --infrared and --visible, or --site"):
         align(*arguments)
+
+
+def test_without_a_model_pairs_are_aligned_as_the_demos_stage_was_run():
+    demos = load_parameters(ROOT / "params.yaml").alignment
+    # The demo runs its folds side by side, a thread each; this command has the machine for itself.
+    assert demos.model_copy(update={"threads": STRUCTURE.threads}) == STRUCTURE

@@ -1,29 +1,15 @@
 import shutil
 from pathlib import Path
 
-import cv2
-import numpy as np
-import numpy.typing as npt
 import pytest
 
 from ddlivm.files import read_json
 from ddlivm.inspection.command import predict
 from ddlivm.segmentation import Segmenter
-from tests.inspection.fresh import make_fresh_model
+from tests.inspection.fresh import make_fresh_model, rough_panels
 from tests.real_data import real_data
 
 NAMES = ("DJI_10", "DJI_180", "DJI_260", "DJI_330", "DJI_423")
-
-
-def panels(image: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return roughly where this plant's panels are: warm in infrared, blue in visible light."""
-    if image.ndim == 2:
-        grey = cv2.GaussianBlur(image.astype(np.uint8), (0, 0), 2)
-    else:
-        wide = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 3)
-        grey = np.clip(128 + wide[..., 2] - wide[..., 1], 0, 255).astype(np.uint8)
-    _, mask = cv2.threshold(grey, 0, 1, cv2.THRESH_OTSU)
-    return np.asarray(cv2.resize(mask, (320, 256)), dtype=np.float32)
 
 
 def test_a_flat_folder_of_real_pairs_is_inspected_whatever_lies_beside_them(
@@ -46,7 +32,7 @@ def test_a_flat_folder_of_real_pairs_is_inspected_whatever_lies_beside_them(
     ):
         (folder / f"DJI_{name}.JPG").write_bytes(data)
     model = make_fresh_model(tmp_path, (160, 128))
-    monkeypatch.setattr(Segmenter, "small_probabilities", lambda _, images: [panels(one) for one in images])
+    monkeypatch.setattr(Segmenter, "small_probabilities", lambda _, images: [rough_panels(one) for one in images])
 
     predict(folder, model.folder, tmp_path / "out", None, 0.05, "default")
 

@@ -4,9 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 import pytest
 import yaml
 
@@ -23,22 +21,11 @@ from ddlivm.segmentation import Segmenter
 from ddlivm.selection.stage import select_head
 from ddlivm.simulation.write import write_data_set
 from tests.imports import ROOT
-from tests.inspection.fresh import HEADS, make_fresh_parts
+from tests.inspection.fresh import HEADS, make_fresh_parts, rough_panels
 from tests.registry.parts import GATE
 
 Found = list[tuple[str, str, float, float, float, float, float]]
 """Pair, type, score, and box, sorted."""
-
-
-def panels(image: npt.NDArray[np.float32] | npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return roughly where panels are: warm in infrared, blue in visible light."""
-    if image.ndim == 2:
-        grey = cv2.GaussianBlur(image.astype(np.uint8), (0, 0), 2)
-    else:
-        wide = cv2.GaussianBlur(image.astype(np.float32), (0, 0), 3)
-        grey = np.clip(128 + wide[..., 2] - wide[..., 1], 0, 255).astype(np.uint8)
-    _, mask = cv2.threshold(grey, 0, 1, cv2.THRESH_OTSU)
-    return np.asarray(cv2.resize(mask, (320, 256)), dtype=np.float32)
 
 
 def simulated(folder: Path) -> Path:
@@ -126,7 +113,7 @@ def by_the_served_model(data: Path) -> Found:
 
 @pytest.mark.usefixtures("store")
 def test_head_selection_predict_and_the_served_model_find_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(Segmenter, "small_probabilities", lambda _, images: [panels(one) for one in images])
+    monkeypatch.setattr(Segmenter, "small_probabilities", lambda _, images: [rough_panels(one) for one in images])
     data = simulated(tmp_path / "data")
     parts = make_fresh_parts(tmp_path / "parts", (160, 128), eager=True)
     run_stages(data, parts.folder)
