@@ -1,4 +1,4 @@
-"""What a head's scores mean: the probability of being right, and from which one on a detection is reported."""
+"""A head's calibration: the probability that each score stands for, and the threshold of reported detections."""
 
 from dataclasses import dataclass
 

@@ -14,7 +14,10 @@ from ddlivm.parameters.head_checkpointing import MaskRcnn
 FILE = "detector.json"
 
 CONFIDENCE_FLOOR = 0.02
-"""Raw scores below it are no detections; mmdet's 0.05 would cut the tail of heads whose scores are low."""
+"""The lowest raw score of a detection; mmdet's 0.05 would cut the tail of heads whose scores are low."""
+
+UNTRAINED = "untrained"
+"""The reference whose encoders and head have fresh weights."""
 
 
 Modality = Literal["infrared", "visible"]

@@ -13,7 +13,7 @@ from torch import nn
 from ddlivm.data.detections import Detections
 from ddlivm.data.taxonomy import load_taxonomy
 from ddlivm.detector import build
-from ddlivm.detector.architecture import CONFIDENCE_FLOOR, Architecture
+from ddlivm.detector.architecture import CONFIDENCE_FLOOR, UNTRAINED, Architecture
 from ddlivm.detector.encoders import Pyramid, fuse
 from ddlivm.detector.heads import BankEntry, OneStage
 from ddlivm.detector.normalisation import normalise_infrared
@@ -23,7 +23,7 @@ from ddlivm.errors import InputError
 from ddlivm.files import read_json
 
 FCOS, MASK_RCNN = "fcos", "mask_rcnn"
-UNTRAINED, INFRARED_ONLY = "untrained", "infrared_only"
+INFRARED_ONLY = "infrared_only"
 UNTRAINED_SEED = 0
 
 

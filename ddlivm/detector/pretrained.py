@@ -132,10 +132,9 @@ def load_pretrained(encoder: nn.Module, kind: str, path: Path, allowed_differenc
         }
     )
     if found:
-        raise InputError(
-            f"{path}: does not fit the {kind} encoder: {found}; change the encoder's sizes, "
-            "or name the keys in allowed_differences"
-        )
+        # Sections of the kind `timm` have no allowed_differences.
+        advice = "give this model's weights" if kind == "timm" else "name the keys in allowed_differences"
+        raise InputError(f"{path}: does not fit the {kind} encoder: {found}; change the encoder's sizes, or {advice}")
     unused = every["unexpected"].keys() | every["of another shape"].keys()
     kept = {key: value for key, value in given.items() if key not in unused}
     if not all(value.isfinite().all() for value in kept.values()):

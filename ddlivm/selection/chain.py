@@ -14,12 +14,9 @@ import numpy.typing as npt
 from ddlivm.data import AlignedPair, Detections
 from ddlivm.data.calibration import Calibration
 from ddlivm.data.panels import on_panels
-from ddlivm.detector.architecture import CONFIDENCE_FLOOR
+from ddlivm.detector.architecture import CONFIDENCE_FLOOR, UNTRAINED
 from ddlivm.detector.duplicates import resolve_duplicates
 from ddlivm.parameters import HeadSelection
-
-UNTRAINED = "untrained"
-"""The reference whose encoders are fresh too."""
 
 Features = Sequence[Any]
 """A pyramid: four maps whose first axis is the batch."""

@@ -7,12 +7,12 @@ from typing import Any
 
 from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import AlignedPair, DataSet, Detections, Fold, SetAside, Site, SiteAlignments
-from ddlivm.detector.architecture import CONFIDENCE_FLOOR
+from ddlivm.detector.architecture import CONFIDENCE_FLOOR, UNTRAINED
 from ddlivm.errors import InputError
 from ddlivm.files import MEASURED, read_json, write_json
 from ddlivm.parameters import Calibration, HeadSelection
 from ddlivm.selection.calibration import calibrate
-from ddlivm.selection.chain import UNTRAINED, Chain
+from ddlivm.selection.chain import Chain
 from ddlivm.selection.choice import Selection
 from ddlivm.selection.examination import Examination, Trial, decide, examine_pairs
 from ddlivm.selection.latency import TimedBank
@@ -87,8 +87,8 @@ def select(
         InputError: a pair cannot be read or was not aligned.
     """
     detector, parameters = chain.detector, chain.parameters
-    chain = calibrated(dataset, transforms, fold, chain, beta)
     alignments = SiteAlignments.load(transforms / "transforms.json")
+    chain = calibrated(dataset, alignments, fold, chain, beta)
     pairs = [
         AlignedPair(pair, alignments.of(name, pair.name).transform, detector.working_size)
         for name in fold.targets
@@ -117,7 +117,7 @@ def select(
     return selection
 
 
-def calibrated(dataset: DataSet, transforms: Path, fold: Fold, chain: Chain, beta: float) -> Chain:
+def calibrated(dataset: DataSet, alignments: SiteAlignments, fold: Fold, chain: Chain, beta: float) -> Chain:
     """Return the chain with every head calibrated on the sites that were set aside; where there are none, as it is.
 
     Raises:
@@ -125,7 +125,6 @@ def calibrated(dataset: DataSet, transforms: Path, fold: Fold, chain: Chain, bet
     """
     if not fold.set_aside:
         return chain
-    alignments = SiteAlignments.load(transforms / "transforms.json")
     heads = [head for head in (*chain.detector.heads, *chain.detector.references) if head != UNTRAINED]
     detections: dict[str, list[Detections]] = {head: [] for head in heads}
     labels = []
