@@ -8,7 +8,7 @@ EMISSIVITY = 0.88
 SKY_DEPRESSION = 22.0
 """How much colder than the air a clear sky looks to glass, K."""
 
-_GROUND_GAIN: dict[Terrain, float] = {"grass": 0.007, "soil": 0.017, "sand": 0.021, "rooftop": 0.024}
+_GROUND_GAIN: dict[Terrain, float] = {"grass": 0.007, "soil": 0.0115, "sand": 0.0165, "rooftop": 0.018}
 """K above air for each W/m²; vegetation evaporates, membranes and sand do not."""
 
 
@@ -22,11 +22,11 @@ def ground_temperature(day: Day, terrain: Terrain) -> float:
     return day.ambient + _GROUND_GAIN[terrain] * day.irradiance * 31.8 / (25.0 + 3.4 * day.wind)
 
 
-def apparent(temperature: float, day: Day) -> float:
-    """Return what the camera reads for glass at `temperature`, °C: it mirrors a little cold sky."""
-    return temperature - (1 - EMISSIVITY) * (temperature - day.ambient + SKY_DEPRESSION)
+def apparent(temperature: float, day: Day, emissivity: float = EMISSIVITY) -> float:
+    """Return what the camera reads for glass, or another surface, at `temperature`, °C: it mirrors the cold sky."""
+    return temperature - (1 - emissivity) * (temperature - day.ambient + SKY_DEPRESSION)
 
 
 def defect_gain(day: Day) -> float:
-    """Return how strongly heat sources show against 1000 W/m² in still air."""
-    return (day.irradiance / 1000.0) ** 1.2 * 25.0 / (25.0 + 2.5 * day.wind)
+    """Return how strongly heat sources show; its scale puts contrasts where real flights have them."""
+    return 0.93 * (day.irradiance / 1000.0) ** 1.2 * 25.0 / (25.0 + 2.5 * day.wind)

@@ -87,6 +87,37 @@ def _hot_spot(
 
 
 def _grass_tree(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """Vegetation at the lower edge: grown over it, or only shading it from below."""
+    return (_overgrown if rng.random() < 0.4 else _shaded_edge)(scene, module, table, rng)
+
+
+def _shaded_edge(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
+    """Tall grass below the lower edge: a streak of hot spots in what it shades of the lowest cells."""
+    bounds = _table_of(scene, module)
+    lower = bounds[3] - FRAME
+    length = float(np.exp(rng.uniform(np.log(0.6), np.log(4.0))))
+    start = float(rng.uniform(module.rect[0] - length / 2, module.rect[2] - length / 2))
+    left, right = max(start, bounds[0]), min(start + length, bounds[2])
+    cell_width, cell_height = _cell(module, table)
+    height, kelvin = float(rng.uniform(0.5, 1.6)) * cell_height, float(rng.uniform(5, 15))
+    heat, tufts = [], []
+    x = left
+    while x < right:
+        width = float(rng.uniform(0.3, 1.2)) * cell_width
+        if rng.random() < 0.75:
+            top = lower - height * float(rng.uniform(0.4, 1.1))
+            heat.append(HeatSource((x, top, min(x + width, right), lower), kelvin * float(rng.uniform(0.4, 1.2))))
+        if rng.random() < 0.7:
+            size = float(rng.uniform(0.1, 0.3))
+            tufts.append(_blob((x, bounds[3] + 0.7 * size), (size, size), rng, 10))
+        x += width
+    heat = heat or [HeatSource((left, lower - height, right, lower), kelvin)]
+    return Defect(
+        "grass_tree", tuple(heat), 0.6 * GLASS, bounds, tuple(Look("leaves", tuft, _seed(rng)) for tuft in tufts)
+    )
+
+
+def _overgrown(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
     """Vegetation over the lower edge: it hides the glass under it, and the cells half in its shade run hot."""
     bounds = _table_of(scene, module)
     lower = bounds[3]
@@ -184,15 +215,18 @@ def _solar_reflection(scene: Scene, module: Module, table: Table, rng: Rng) -> D
 
 
 def _short_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
-    """Shorted strings: one to three modules in a bar whose cells differ like patchwork, warmer below."""
-    modules = _span(scene, module, int(rng.integers(1, 4)))
-    level = float(rng.uniform(1.5, 3.5))
+    """Shorted modules: a bar of one to three, or a string, whose cells differ like patchwork, warmer below."""
+    modules = _span(scene, module, int(rng.integers(4, 9)) if rng.random() < 0.2 else int(rng.integers(1, 4)))
+    level, share, strength = float(rng.uniform(0.5, 3.5)), float(rng.uniform(0.15, 0.5)), float(rng.uniform(3, 9))
     heat = []
     for each in modules:
-        for column in range(table.cells[0]):
-            for row in range(table.cells[1]):
+        # Cells fail in runs: neighbours along a string of cells are alike more often than not.
+        hot = False
+        for row in range(table.cells[1]):
+            for column in range(table.cells[0]):
                 lower = row / table.cells[1]
-                kelvin = level + (rng.random() < 0.35) * float(rng.uniform(2, 8)) * (0.6 + 0.8 * lower)
+                hot = rng.random() < share if rng.random() < 0.6 else hot
+                kelvin = level + hot * strength * float(rng.uniform(0.5, 1.2)) * (0.6 + 0.8 * lower)
                 heat.append(HeatSource(_cell_rect(each, table, column, row), kelvin))
     bounds = (modules[0].rect[0], modules[0].rect[1], modules[-1].rect[2], modules[-1].rect[3])
     return Defect("short_circuit", tuple(heat), GLASS * 0.6, bounds)
@@ -225,7 +259,9 @@ def _internal_damage(scene: Scene, module: Module, table: Table, rng: Rng) -> De
 
 
 def _diode_failure(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
-    """A bypass diode that conducts: one third of the module, along its long side, a few kelvin warm."""
+    """A conducting bypass diode: a third of the module, along its long side, a few kelvin warm; or a run of cells."""
+    if rng.random() < 0.35:
+        return _hot_run(module, table, rng)
     third = int(rng.integers(3))
     if table.cells[1] >= table.cells[0]:
         columns = table.cells[0] // 3
@@ -238,6 +274,18 @@ def _diode_failure(scene: Scene, module: Module, table: Table, rng: Rng) -> Defe
         x, y = float(rng.uniform(rect[0], rect[2] - 0.1)), float(rng.uniform(rect[1], rect[3] - 0.1))
         heat.append(HeatSource((x, y, min(x + 0.15, rect[2]), min(y + 0.15, rect[3])), float(rng.uniform(1, 3))))
     return Defect("diode_failure", tuple(heat), GLASS * 0.6, module.rect)
+
+
+def _hot_run(module: Module, table: Table, rng: Rng) -> Defect:
+    """Half of a substring that its diode does not protect: a line of cells, hotter than a whole substring gets."""
+    upright = table.cells[1] >= table.cells[0]
+    longest = max(table.cells)
+    count = int(rng.integers(max(longest // 3, 3), longest + 1))
+    start, line = int(rng.integers(longest - count + 1)), int(rng.integers(min(table.cells)))
+    rect = (
+        _cell_rect(module, table, line, start, 1, count) if upright else _cell_rect(module, table, start, line, count)
+    )
+    return Defect("diode_failure", (HeatSource(rect, float(rng.uniform(6, 14))),), GLASS * 0.6, module.rect)
 
 
 _BUILDERS: dict[str, Callable[[Scene, Module, Table, Rng], Defect]] = {
@@ -260,17 +308,20 @@ def scaled(defect: Defect, gain: float) -> Defect:
 
 
 def decoys(scene: Scene, terrain: Terrain, rng: Rng) -> tuple[Look, ...]:
-    """Return looks without heat: fresh droppings that shade too little, cables in the gaps, plants below the glass."""
+    """Return what is not a defect: droppings that shade too little, cables, combiner boxes, plants below the glass."""
     marks = []
     for module in scene.modules:
         if rng.random() < 0.05:
             radii = (float(rng.uniform(0.015, 0.045)), float(rng.uniform(0.015, 0.05)))
             marks.append(Look("stain", _blob(_place(module, radii, rng), radii, rng, 9), _seed(rng)))
-    for x0, _, x1, y1 in scene.tables:
+    for x0, y0, x1, y1 in scene.tables:
         if rng.random() < 0.3:
             x = float(rng.uniform(x0, x1))
             cable = (x, y1 + 0.1, x + float(rng.uniform(2, 6)), y1 + 0.16)
             marks.append(Look("cable", _polygon(cable), _seed(rng)))
+        for _ in range(int(rng.poisson((x1 - x0) / 50))):
+            x, side = float(rng.uniform(x0, x1)), float(rng.uniform(0.25, 0.6))
+            marks.append(Look("combiner", _polygon((x, y0 - 0.3, x + side, y0 - 0.02)), _seed(rng)))
         x = x0
         while (x := x + float(rng.exponential(PLANT_SPACING[terrain]))) < x1:
             size = float(rng.uniform(0.08, 0.28))

@@ -92,6 +92,10 @@ def _cable(part: Image, points: npt.NDArray[np.float64], density: float, rng: Rn
     _blend(part, (34, 34, 36), _mask(part, points, 0.5) * 0.8)
 
 
+def _combiner(part: Image, points: npt.NDArray[np.float64], density: float, rng: Rng) -> None:
+    _blend(part, (196, 198, 196), _mask(part, points, 0.5))
+
+
 PAINTERS: dict[str, Callable[[Image, npt.NDArray[np.float64], float, Rng], None]] = {
     "leaves": _leaves,
     "stain": _stain,
@@ -101,5 +105,6 @@ PAINTERS: dict[str, Callable[[Image, npt.NDArray[np.float64], float, Rng], None]
     "cabinet": _cabinet,
     "glare": _glare,
     "cable": _cable,
+    "combiner": _combiner,
 }
 """Styles; each painter gets the part of the canvas, the polygon in its pixels, pixels a metre, and a generator."""

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from ddlivm.data.taxonomy import load_taxonomy
 from ddlivm.data.transforms import Transform
 from ddlivm.simulation.camera import (
     INFRARED_SIZE,
@@ -20,7 +21,7 @@ from ddlivm.simulation.canvas import Grid
 from ddlivm.simulation.climate import defect_gain
 from ddlivm.simulation.defects import decoys, make_defect, scaled
 from ddlivm.simulation.plants import Plant
-from ddlivm.simulation.scene import Defect, Module, Scene, lay_out
+from ddlivm.simulation.scene import Defect, Module, Rect, Relief, Scene, lay_out
 from ddlivm.simulation.textures import cut_ground
 from ddlivm.simulation.thermal import render_thermal
 from ddlivm.simulation.visible import render_visible
@@ -29,6 +30,9 @@ Points = npt.NDArray[np.float64]
 
 SMALLEST_SIDE = 4.0
 """A box with a shorter side is no label: nobody could mark it, raw infrared pixels."""
+
+SHARED = 0.2
+"""How often a small defect goes to a module that has one already."""
 
 SMALLEST_SHARE = 0.3
 """A defect is labelled when at least this share of it is inside the frame."""
@@ -52,14 +56,14 @@ class SimulatedPair:
     """A pair as the cameras give it, with the truth.
 
     Attributes:
-        infrared: (512, 640) uint16, hundredths of a kelvin.
+        infrared: (512, 640) uint16, hundredths of a kelvin; or uint8, grey levels.
         visible: (1024, 1280, 3) uint8 RGB.
         labels: the defects.
         panels: modality to table outlines, (k, 2) raw pixels of that modality.
         transform: raw infrared to raw visible pixels, exact at the centre of the lens.
     """
 
-    infrared: npt.NDArray[np.uint16]
+    infrared: npt.NDArray[np.uint16] | npt.NDArray[np.uint8]
     visible: npt.NDArray[np.uint8]
     labels: tuple[Label, ...]
     panels: dict[str, tuple[Points, ...]]
@@ -78,8 +82,9 @@ def simulate_pair(plant: Plant, kinds: tuple[str, ...], seed: int, texture_seed:
     rng = np.random.default_rng(seed)
     rig = plant.rig
     resolution = plant.resolution * float(rng.normal(1, 0.015))
-    heading = plant.heading + float(rng.normal(0, 1.5))
-    infrared = infrared_view(resolution, heading, (0.0, 0.0), rig.distortion[0])
+    leg = 180.0 * float(rng.integers(2))
+    heading = plant.heading + leg + float(rng.normal(0, 1.5))
+    infrared = infrared_view(resolution, heading, (0.0, 0.0), rig.distortion[0], Relief.draw(rng))
     transform = rig_transform(rig, rng.normal(0, 0.6, 2))
     visible = visible_view(infrared, transform, rig.distortion[1])
     scene = lay_out(plant.table, _union(infrared.footprint(), visible.footprint()), rng)
@@ -107,21 +112,33 @@ def _union(a: tuple[float, ...], b: tuple[float, ...]) -> tuple[float, float, fl
 def _place(
     plant: Plant, scene: Scene, view: View, kinds: tuple[str, ...], rng: np.random.Generator
 ) -> tuple[Defect, ...]:
-    """Put each defect on a module of the infrared picture that no other one stands on or beside."""
+    """Put each defect on a module of the infrared picture; small ones may share it, larger ones keep to themselves."""
     bottom = plant.table.levels - 1
+    shape_of = {entry.name: entry.shape for entry in load_taxonomy().types}
     free = [module for module in scene.modules if _is_seen(module, view)]
+    shared: list[Module] = []
     gain = defect_gain(plant.day)
     defects: list[Defect] = []
     for kind in kinds:
         candidates = [m for m in free if m.level == bottom] if kind in ("grass_tree", "facility") else free
+        point = shape_of[kind] == "point"
+        if point and shared and rng.random() < SHARED:
+            candidates = shared
         if not candidates:
             continue
         module = candidates[int(rng.integers(len(candidates)))]
         defect = scaled(make_defect(kind, scene, module, plant.table, rng), gain)
+        reach = _reach(defect)
+        if candidates is shared and any(_touch(reach, _reach(other)) for other in defects):
+            continue
         defects.append(defect)
-        x0, y0, x1, y1 = _reach(defect)
-        free = [m for m in free if m.rect[2] < x0 or m.rect[0] > x1 or m.rect[3] < y0 or m.rect[1] > y1]
+        free = [other for other in free if not _touch(other.rect, reach)]
+        shared = [other for other in shared if other is not module] + ([module] if point else [])
     return tuple(defects)
+
+
+def _touch(a: Rect, b: Rect) -> bool:
+    return not (a[2] < b[0] or a[0] > b[2] or a[3] < b[1] or a[1] > b[3])
 
 
 def _is_seen(module: Module, view: View) -> bool:
@@ -132,7 +149,7 @@ def _is_seen(module: Module, view: View) -> bool:
 
 def _reach(defect: Defect) -> tuple[float, float, float, float]:
     rects = np.array([source.rect for source in defect.heat])
-    margin = 0.4
+    margin = 0.2
     return (
         float(rects[:, 0].min() - margin),
         float(rects[:, 1].min() - margin),

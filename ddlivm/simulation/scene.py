@@ -1,6 +1,7 @@
 """What stands on the ground of one pair: rows of modules and their defects, in metres."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +77,41 @@ class Defect:
     bounds: Rect
     looks: tuple[Look, ...] = ()
     covers: tuple[npt.NDArray[np.float64], ...] = ()
+
+
+@dataclass(frozen=True)
+class Relief:
+    """How uneven ground moves what stands on it, seen from above: rows bend, and spread like a fan.
+
+    A point at (x, y) metres is seen at (x, y + (amplitude + spread * y) * sin(2 pi x / period + phase)).
+
+    Attributes:
+        amplitude: metres.
+        spread: metres for each metre of y.
+        period: metres.
+        phase: radians.
+    """
+
+    amplitude: float
+    spread: float
+    period: float
+    phase: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "Relief":
+        """Draw one; half of all plants stand on even ground."""
+        amplitude = float(rng.uniform(0.05, 0.4)) if rng.random() < 0.5 else 0.0
+        spread = float(rng.uniform(-0.025, 0.025)) if amplitude else 0.0
+        return cls(amplitude, spread, float(rng.uniform(28, 60)), float(rng.uniform(0, 2 * np.pi)))
+
+    def rise(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return how far points at x and y, metres, are moved along y, metres."""
+        wave = np.sin(x * x.dtype.type(2 * np.pi / self.period) + x.dtype.type(self.phase))
+        return np.asarray((y * y.dtype.type(self.spread) + y.dtype.type(self.amplitude)) * wave)
+
+
+LEVEL = Relief(0.0, 0.0, 1.0, 0.0)
+"""Even ground."""
 
 
 @dataclass(frozen=True)

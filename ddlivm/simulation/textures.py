@@ -17,7 +17,7 @@ TILE = 2048
 
 _PALETTE: dict[Terrain, tuple[tuple[int, int, int], tuple[int, int, int], tuple[int, int, int]]] = {
     # main ground, its second tone, and the patches in it
-    "grass": ((104, 120, 62), (138, 134, 78), (176, 166, 148)),
+    "grass": ((112, 120, 72), (140, 132, 90), (170, 162, 146)),
     "soil": ((128, 112, 88), (150, 134, 104), (96, 108, 64)),
     "sand": ((196, 174, 140), (212, 194, 162), (172, 150, 118)),
     "rooftop": ((166, 166, 164), (150, 150, 150), (120, 120, 122)),
@@ -49,16 +49,17 @@ def ground_tiles(terrain: Terrain, seed: int) -> tuple[Image, Field]:
     broad = octaves(rng, half, (256, 128))
     middle = octaves(rng, half, (32, 16))
     fine = octaves(rng, half, (8, 4, 2))
-    patches = np.clip((broad - 1.35) * 3, 0, 1)
+    patches = np.clip((broad - 1.5) * 3, 0, 1)
     rough = {"grass": 1.0, "soil": 0.7, "sand": 0.35, "rooftop": 0.3}[terrain]
-    # Single tufts and stones stand out more than whole patches do: what casts a shadow cools, what lies bare warms.
-    thermal = rough * (0.7 * middle + 1.5 * fine) + 0.6 * broad * rough + patches * (5.0 + 1.2 * fine)
-    blend = np.clip(0.5 + 0.35 * middle + 0.25 * broad, 0, 1)[..., None]
+    # Grass is even and cool; single tufts and stones stand out, what casts a shadow cools; gravel lies bare and warm.
+    tufts = np.clip(fine * (1 + 0.5 * middle) - 1.3, 0, None)
+    thermal = rough * (0.3 * middle + 0.75 * fine + 1.1 * tufts) + 0.25 * broad * rough + patches * (4.5 + 1.6 * fine)
+    blend = np.clip(0.5 + 0.25 * middle + 0.13 * broad, 0, 1)[..., None]
     colour = main * (1 - blend) + second * blend
     colour = colour * (1 - patches[..., None]) + (patch + 14 * fine[..., None]) * patches[..., None]
     grown = cv2.resize(colour, (TILE, TILE), interpolation=cv2.INTER_LINEAR)
     grain = octaves(rng, TILE, (4, 2)) + 0.8 * rng.standard_normal((TILE, TILE)).astype(np.float32)
-    visible = grown + (rough * 17.0 * grain)[..., None] * np.array([1.0, 1.0, 0.8], np.float32)
+    visible = grown + ((6.5 + 20.0 * rough) * grain)[..., None] * np.array([1.0, 1.0, 0.8], np.float32)
     return np.clip(visible, 0, 255).astype(np.uint8), thermal.astype(np.float32)
 
 

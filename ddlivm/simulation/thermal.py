@@ -17,8 +17,17 @@ Field = npt.NDArray[np.float32]
 VARIANTS = 6
 """Healthy modules are drawn from so many sprites a site."""
 
-PANEL_SPREAD = 0.7
-"""Deviation between healthy modules, K: bins, age, wind."""
+PANEL_SPREAD = 0.45
+"""Deviation between healthy modules, K: bins, age."""
+
+BLOCK_SPREAD = 0.5
+"""Deviation between healthy blocks of modules, K: wind, and strings that work at other voltages."""
+
+BLOCK = (4, 16)
+"""Fewest and most columns of modules in a block."""
+
+SEAM = 0.015
+"""Half of the gap between two modules, metres: through it the camera sees what lies in their shade."""
 
 LEAVES = 2.0
 """How much warmer than the air leaves are in the sun, K: they evaporate."""
@@ -63,17 +72,21 @@ def render_thermal(
         shadow[grid.slices((x0, y0 - shade, x1, y0))] = 1
     # Ground that the shadow only just reached is still warm: its edge is soft where visible light's is sharp.
     soft = np.asarray(cv2.blur(shadow, (1, max(int(0.35 * grid.density), 1))), np.float32)
-    celsius -= soft * (np.float32(0.55 * max(ground - day.ambient, 0) + 0.5) + np.float32(0.5) * warmth)
+    celsius -= soft * (np.float32(0.28 * max(ground - day.ambient, 0) + 0.5) + np.float32(0.5) * warmth)
     for mark in scene.marks:
         if mark.style == "leaves":
-            _fill(celsius, mark.polygon, grid, day.ambient + LEAVES)
-    sprites = _module_sprites(plant.table, grid.density, seed)
+            _fill(celsius, mark.polygon, grid, day.ambient + LEAVES + float(rng.uniform(0, 7)))
+        elif mark.style == "combiner":
+            _fill(celsius, mark.polygon, grid, glass + float(rng.uniform(-9, 3)))
+    frame = apparent(module_temperature(day), day, plant.table.frame_emissivity) - glass
+    sprites = _module_sprites(plant.table, grid.density, frame, day.ambient - glass, seed)
+    blocks = _blocks(scene, rng)
     for module in scene.modules:
         rows, columns = grid.slices(module.rect)
         height, width = rows.stop - rows.start, columns.stop - columns.start
         sprite = sprites[int(rng.integers(VARIANTS))]
         if height > 0 and width > 0:
-            level = glass + PANEL_SPREAD * rng.standard_normal()
+            level = glass + blocks[module.row][module.column] + PANEL_SPREAD * rng.standard_normal()
             celsius[rows, columns] = sprite[-height:, -width:] + np.float32(level)
     outlines = tuple(_heat(celsius, defect, grid) for defect in scene.defects)
     for defect in scene.defects:
@@ -88,9 +101,22 @@ def _fill(celsius: Field, polygon: npt.NDArray[np.float64], grid: Grid, temperat
     cv2.fillPoly(celsius, [np.round(grid.pixels(polygon)).astype(np.int32)], temperature)
 
 
+def _blocks(scene: Scene, rng: np.random.Generator) -> list[npt.NDArray[np.float64]]:
+    """Return how much warmer each column of each table's modules is than the plant, K: alike within a block."""
+    offsets = []
+    for row in range(len(scene.tables)):
+        count = 1 + max(module.column for module in scene.modules if module.row == row)
+        lengths = rng.integers(BLOCK[0], BLOCK[1] + 1, size=count)
+        levels = np.repeat(BLOCK_SPREAD * rng.standard_normal(count), lengths)[:count]
+        offsets.append(levels + BLOCK_SPREAD * rng.standard_normal())
+    return offsets
+
+
 @lru_cache(maxsize=4)
-def _module_sprites(table: Table, density: float, seed: int) -> tuple[Field, ...]:
-    """Return healthy modules, K around their mean: cells, a warm junction box, a warmer top, a cold frame."""
+def _module_sprites(
+    table: Table, density: float, frame_excess: float, seam_excess: float, seed: int
+) -> tuple[Field, ...]:
+    """Return healthy modules, K around their glass: cells, a warm junction box, a warmer top, a frame, a seam."""
     rng = np.random.default_rng([seed, 17])
     slope = float(np.cos(np.deg2rad(table.tilt)))
     width, height = (int(np.ceil(side * density)) + 1 for side in (table.module[0], table.module[1] * slope))
@@ -98,14 +124,17 @@ def _module_sprites(table: Table, density: float, seed: int) -> tuple[Field, ...
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     edge = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y)) + 0.5
     inside = np.clip(edge - frame + 0.5, 0, 1)
+    along = np.minimum(x, width - 1 - x) + 0.5
+    seam = np.clip(SEAM * density - along + 0.5, 0, 1)
     box_x, box_y = width * 0.5, height * 0.12
     box = np.exp(-(((x - box_x) / (0.09 * density)) ** 2) - ((y - box_y) / (0.06 * density)) ** 2)
     sprites = []
     for _ in range(VARIANTS):
-        cells = rng.standard_normal((table.cells[1], table.cells[0])).astype(np.float32) * 0.16
+        cells = rng.standard_normal((table.cells[1], table.cells[0])).astype(np.float32) * 0.3
         pattern = cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST)
         warm = pattern + 0.5 - 1.0 * y / height + float(rng.uniform(0.6, 1.6)) * box
-        sprites.append(np.asarray(warm * inside - 5.0 * (1 - inside), np.float32))
+        framed = warm * inside + frame_excess * (1 - inside)
+        sprites.append(np.asarray(framed + (seam_excess - framed) * seam, np.float32))
     return tuple(sprites)
 
 

@@ -14,7 +14,10 @@ from ddlivm.simulation.scene import FRAME, Scene
 Image = npt.NDArray[np.uint8]
 
 VARIANTS = 8
-"""Modules are drawn from so many sprites a site; the last is of another batch, darker and redder."""
+"""Modules are drawn from so many sprites a site."""
+
+OTHERS = 3
+"""The last of the sprites are of another batch, darker and redder."""
 
 
 def render_visible(plant: Plant, scene: Scene, grid: Grid, ground: Image, seed: int, rng: np.random.Generator) -> Image:
@@ -32,12 +35,13 @@ def render_visible(plant: Plant, scene: Scene, grid: Grid, ground: Image, seed: 
     shade = float(np.clip(1.2 / np.tan(np.deg2rad(plant.day.sun_elevation)), 0.2, 1.6))
     for x0, y0, x1, _ in scene.tables:
         part = canvas[grid.slices((x0, y0 - shade, x1, y0))]
-        part[:] = cv2.convertScaleAbs(part, alpha=0.36) if part.size else part
+        part[:] = cv2.convertScaleAbs(part, alpha=0.45) if part.size else part
     sprites = _module_sprites(plant.table, grid.density, seed)
     for module in scene.modules:
         rows, columns = grid.slices(module.rect)
         height, width = rows.stop - rows.start, columns.stop - columns.start
-        variant = VARIANTS - 1 if rng.random() < 0.06 else int(rng.integers(VARIANTS - 1))
+        other = rng.random() < plant.table.mixed
+        variant = VARIANTS - 1 - int(rng.integers(OTHERS)) if other else int(rng.integers(VARIANTS - OTHERS))
         if height > 0 and width > 0:
             canvas[rows, columns] = sprites[variant][-height:, -width:]
     for mark in scene.marks:
@@ -60,20 +64,20 @@ def _module_sprites(table: Table, density: float, seed: int) -> tuple[Image, ...
         pitch = (side - 2 * FRAME * density) / count
         offset = (positions - FRAME * density) % pitch
         distance = np.minimum(offset, pitch - offset)
-        strength = 0.8 if axis == 0 else 0.65
-        lines = np.maximum(lines, strength * np.clip(0.75 - distance, 0, 1))
+        strength = 1.0 if axis == 0 else 0.85
+        lines = np.maximum(lines, strength * np.clip(0.9 - distance, 0, 1))
     edge = np.minimum(np.minimum(x, width - x), np.minimum(y, height - y))
-    frame = np.clip(FRAME * density + 0.5 - edge, 0, 1)
+    frame = np.clip(1.3 * FRAME * density + 0.5 - edge, 0, 1)
     colour, line = np.array(table.colour, np.float32), np.array(table.line, np.float32)
     sprites = []
     for variant in range(VARIANTS):
-        tint = 1 + 0.06 * float(rng.standard_normal())
-        hue = np.array([1.25, 0.8, 0.85], np.float32) if variant == VARIANTS - 1 else np.ones(3, np.float32)
-        cells = 1 + 0.05 * rng.standard_normal((table.cells[1], table.cells[0])).astype(np.float32)
+        tint = 1 + 0.12 * float(rng.standard_normal())
+        hue = np.array([1.15, 0.82, 0.8], np.float32) if variant >= VARIANTS - OTHERS else np.ones(3, np.float32)
+        cells = 1 + 0.08 * rng.standard_normal((table.cells[1], table.cells[0])).astype(np.float32)
         pattern = np.asarray(cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST))
         sky = 1.08 - 0.16 * y / height
         body = colour * hue * (tint * pattern * sky)[..., None]
         body += (line - body) * lines[..., None]
-        body += (np.array([206, 208, 210], np.float32) - body) * frame[..., None]
+        body += (np.array([232, 234, 236], np.float32) - body) * frame[..., None]
         sprites.append(np.clip(body, 0, 255).astype(np.uint8))
     return tuple(sprites)

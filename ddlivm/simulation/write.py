@@ -18,7 +18,7 @@ from ddlivm.files import replacing, write_json
 from ddlivm.simulation.camera import INFRARED_SIZE
 from ddlivm.simulation.pair import simulate_pair
 from ddlivm.simulation.plan import PairPlan, plan
-from ddlivm.simulation.plants import PLANTS
+from ddlivm.simulation.plants import PLANTS, Plant
 
 JPEG_QUALITY = 90
 
@@ -60,7 +60,8 @@ def write_data_set(out: Path, sites: int, pairs: int, seed: int, workers: int) -
 def _write_pair(job: tuple[PairPlan, Path]) -> _Written:
     each, folder = job
     pair = simulate_pair(each.plant, each.kinds, each.seed, each.texture_seed)
-    _encode(folder / "infrared" / f"{each.name}.png", pair.infrared, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    options = [cv2.IMWRITE_PNG_COMPRESSION, 1] if _radiometric(each.plant) else [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    _encode(folder / "infrared" / _infrared_name(each), pair.infrared, options)
     bgr = np.asarray(cv2.cvtColor(pair.visible, cv2.COLOR_RGB2BGR), np.uint8)
     _encode(folder / "visible" / f"{each.name}.jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     taxonomy = load_taxonomy()
@@ -81,6 +82,14 @@ def _write_pair(job: tuple[PairPlan, Path]) -> _Written:
     return _Written(annotations, panels, truth)
 
 
+def _radiometric(plant: Plant) -> bool:
+    return plant.rig.gain == "radiometric"
+
+
+def _infrared_name(each: PairPlan) -> str:
+    return f"{each.name}.{'png' if _radiometric(each.plant) else 'jpg'}"
+
+
 def _encode(path: Path, image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], options: list[int]) -> None:
     if not cv2.imwrite(str(path), image, options):
         raise InputError(f"{path}: cannot be written; is the disk full?")
@@ -94,7 +103,7 @@ def _write_labels(folder: Path, plans: tuple[PairPlan, ...], written: list[_Writ
     images = [
         {
             "id": index + 1,
-            "file_name": f"infrared/{each.name}.png",
+            "file_name": f"infrared/{_infrared_name(each)}",
             "visible": f"visible/{each.name}.jpg",
             "width": INFRARED_SIZE[0],
             "height": INFRARED_SIZE[1],
@@ -128,7 +137,7 @@ def _write_sites(path: Path, sites: list[str]) -> None:
             "altitude_m": plant.altitude,
             "terrain": plant.terrain,
             "day": asdict(plant.day),
-            "temperature_scale": {"gain": 0.01, "offset": -273.15},
+            **({"temperature_scale": {"gain": 0.01, "offset": -273.15}} if _radiometric(plant) else {}),
             "simulated": True,
         }
         for index, plant in enumerate(PLANTS)
