@@ -19,6 +19,15 @@ GLASS = 0.045
 PLANT_SPACING: dict[Terrain, float] = {"grass": 0.7, "soil": 2.5, "sand": 12.0, "rooftop": float("inf")}
 """Metres between plants along a row's lower edge: it is watered there and seldom mown."""
 
+ROAD = 0.4
+"""How often a road of gravel leads through, where there is room for it."""
+
+TREES: dict[Terrain, float] = {"grass": 14.0, "soil": 8.0, "sand": 3.0, "rooftop": 0.0}
+"""Trees and bushes that are tried on a picture's ground; most would stand on tables, and are left out."""
+
+CLEAR = 0.6
+"""Metres around tables that stay free of trees and roads."""
+
 Rng = np.random.Generator
 Polygon = npt.NDArray[np.float64]
 
@@ -327,3 +336,37 @@ def decoys(scene: Scene, terrain: Terrain, rng: Rng) -> tuple[Look, ...]:
             size = float(rng.uniform(0.08, 0.28))
             marks.append(Look("leaves", _blob((x, y1 + 0.75 * size), (size, 0.7 * size), rng, 10), _seed(rng)))
     return tuple(marks)
+
+
+def surroundings(scene: Scene, terrain: Terrain, rng: Rng) -> tuple[Look, ...]:
+    """Return what stands and lies where no table is: trees, roads of gravel, and bare patches of all shapes."""
+    x0, y0, x1, y1 = scene.extent
+    marks = []
+    if rng.random() < ROAD:
+        middle, half = float(rng.uniform(y0, y1)), float(rng.uniform(1.2, 2.6))
+        drift = float(rng.normal(0, 1.5))
+        ends = np.array(
+            [(x0, middle - half), (x1, middle + drift - half), (x1, middle + drift + half), (x0, middle + half)]
+        )
+        if _clear((x0, ends[:, 1].min(), x1, ends[:, 1].max()), scene):
+            marks.append(Look("gravel", ends, _seed(rng)))
+    for style, number, sizes in (("gravel", 2.0, (0.8, 4.0)), ("tree", TREES[terrain], (0.7, 2.6))):
+        for _ in range(int(rng.poisson(number))):
+            size = float(rng.uniform(*sizes))
+            radii = (size * float(rng.uniform(0.7, 1.4)), size)
+            centre = (float(rng.uniform(x0, x1)), float(rng.uniform(y0, y1)))
+            reach = (centre[0] - radii[0], centre[1] - radii[1], centre[0] + radii[0], centre[1] + radii[1])
+            if style == "gravel" or _clear(reach, scene):
+                marks.append(Look(style, _blob(centre, radii, rng, 18), _seed(rng)))
+    return tuple(marks)
+
+
+def _clear(rect: Rect, scene: Scene) -> bool:
+    """Return whether no table is near a rectangle."""
+    return not any(
+        rect[0] < table[2] + CLEAR
+        and table[0] - CLEAR < rect[2]
+        and rect[1] < table[3] + CLEAR
+        and table[1] - CLEAR < rect[3]
+        for table in scene.tables
+    )

@@ -19,10 +19,10 @@ from ddlivm.simulation.camera import (
 )
 from ddlivm.simulation.canvas import Grid
 from ddlivm.simulation.climate import defect_gain
-from ddlivm.simulation.defects import decoys, make_defect, scaled
+from ddlivm.simulation.defects import decoys, make_defect, scaled, surroundings
 from ddlivm.simulation.plants import Plant
 from ddlivm.simulation.scene import Defect, Module, Rect, Relief, Scene, lay_out
-from ddlivm.simulation.textures import cut_ground
+from ddlivm.simulation.textures import cover, cut_ground
 from ddlivm.simulation.thermal import render_thermal
 from ddlivm.simulation.visible import render_visible
 
@@ -92,6 +92,8 @@ def simulate_pair(plant: Plant, kinds: tuple[str, ...], seed: int, texture_seed:
     thermal_grid = Grid(scene.extent, 1.5 / plant.resolution)
     visible_grid = Grid(scene.extent, rig.scale / plant.resolution)
     ground = cut_ground(plant.terrain, texture_seed, visible_grid.shape, thermal_grid.shape, rng)
+    for mark in surroundings(scene, plant.terrain, rng):
+        cover(ground, mark, visible_grid, thermal_grid)
     thermal = render_thermal(plant, scene, thermal_grid, ground.thermal, texture_seed, rng)
     light = render_visible(plant, scene, visible_grid, ground.visible, texture_seed, rng)
     celsius = np.asarray(infrared.expose(thermal.celsius, thermal_grid), np.float32)

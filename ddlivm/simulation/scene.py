@@ -11,6 +11,9 @@ from ddlivm.simulation.plants import Table
 Rect = tuple[float, float, float, float]
 """x0, y0, x1, y1 in metres; x runs along the rows, y down the slope towards a table's lower edge."""
 
+EDGE = 0.12
+"""How often the plant ends within the picture."""
+
 FRAME = 0.035
 """A module's aluminium frame, metres."""
 
@@ -123,7 +126,7 @@ class Scene:
         tables: each row's rectangle.
         modules: all of them.
         defects: on them.
-        marks: looks without heat that fool a detector: droppings, cables.
+        marks: What fools a detector: droppings, cables; trees and roads around the plant.
     """
 
     extent: Rect
@@ -134,7 +137,7 @@ class Scene:
 
 
 def lay_out(table: Table, extent: Rect, rng: np.random.Generator) -> Scene:
-    """Fill a stretch of ground with rows; where they begin is random.
+    """Fill a stretch of ground with rows; where they begin is random, and some stretches lie at the plant's edge.
 
     Args:
         table: the site's mounting.
@@ -145,16 +148,17 @@ def lay_out(table: Table, extent: Rect, rng: np.random.Generator) -> Scene:
     height = table.module[1] * float(np.cos(np.deg2rad(table.tilt)))
     slope = height * table.levels
     pitch = slope + table.gap
+    plant = _plant(extent, rng)
     top = extent[1] - float(rng.uniform(0, pitch))
     tables: list[Rect] = []
     modules: list[Module] = []
     row = 0
     while top < extent[3]:
-        if rng.random() < 0.06:  # a road, or the plant's edge
+        if rng.random() < 0.06 or not plant[1] < top + slope / 2 < plant[3]:  # a road, or beyond the plant's edge
             top += pitch
             continue
-        left = extent[0] - float(rng.uniform(0, width))
-        right = extent[2]
+        left = plant[0] - float(rng.uniform(0, width))
+        right = plant[2]
         if rng.random() < 0.18:  # an aisle ends the row inside the picture
             share = float(rng.uniform(0.25, 0.75))
             cut = extent[0] + share * (extent[2] - extent[0])
@@ -170,3 +174,13 @@ def lay_out(table: Table, extent: Rect, rng: np.random.Generator) -> Scene:
         row += 1
         top += pitch
     return Scene(extent, tuple(tables), tuple(modules))
+
+
+def _plant(extent: Rect, rng: np.random.Generator) -> Rect:
+    """Return the part of a stretch of ground that the plant covers: all of it, but at the plant's edge."""
+    if rng.random() >= EDGE:
+        return extent
+    side = int(rng.integers(4))
+    cut = extent[side % 2] + float(rng.uniform(0.15, 0.85)) * (extent[side % 2 + 2] - extent[side % 2])
+    x0, y0, x1, y1 = (cut if index == side else value for index, value in enumerate(extent))
+    return x0, y0, x1, y1

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ddlivm.simulation.canvas import Grid
 from ddlivm.simulation.plants import Terrain
+from ddlivm.simulation.scene import Look
 
 Image = npt.NDArray[np.uint8]
 Field = npt.NDArray[np.float32]
@@ -59,7 +61,7 @@ def ground_tiles(terrain: Terrain, seed: int) -> tuple[Image, Field]:
     colour = colour * (1 - patches[..., None]) + (patch + 14 * fine[..., None]) * patches[..., None]
     grown = cv2.resize(colour, (TILE, TILE), interpolation=cv2.INTER_LINEAR)
     grain = octaves(rng, TILE, (4, 2)) + 0.8 * rng.standard_normal((TILE, TILE)).astype(np.float32)
-    visible = grown + ((6.5 + 20.0 * rough) * grain)[..., None] * np.array([1.0, 1.0, 0.8], np.float32)
+    visible = grown + ((6.5 + 22.0 * rough) * grain)[..., None] * np.array([1.0, 1.0, 0.8], np.float32)
     return np.clip(visible, 0, 255).astype(np.uint8), thermal.astype(np.float32)
 
 
@@ -80,6 +82,49 @@ class Ground:
 
     visible: Image
     thermal: Field
+
+
+def cover(ground: Ground, mark: Look, visible: Grid, thermal: Grid) -> None:
+    """Cover a part of the ground in both canvases, in place, with a tree or with gravel.
+
+    Args:
+        ground: what lies there.
+        mark: of style `tree` or `gravel`.
+        visible: the grid of the visible canvas.
+        thermal: the grid of the thermal canvas.
+    """
+    rng = np.random.default_rng(mark.seed)
+    tone, kelvin, period = float(rng.uniform(0.75, 1.2)), float(rng.uniform(1.0, 6.0)), int(rng.integers(1, 5))
+    for canvas, grid in ((ground.visible, visible), (ground.thermal, thermal)):
+        points = grid.pixels(mark.polygon)
+        x0, y0 = np.maximum(np.floor(points.min(axis=0)).astype(int) - 4, 0)
+        x1, y1 = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 4, canvas.shape[1::-1])
+        if x1 <= x0 or y1 <= y0:
+            continue
+        part = canvas[y0:y1, x0:x1]
+        mask = np.zeros(part.shape[:2], np.uint8)
+        cv2.fillPoly(mask, [np.round((points - (x0, y0)) * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
+        soft = cv2.GaussianBlur(mask, (0, 0), (0.2 if mark.style == "gravel" else 0.05) * grid.density)
+        share = np.asarray(soft, np.float32) / np.float32(255)
+        grain = _grain(part.shape[:2], period, rng)
+        if part.ndim == 2:
+            warm = kelvin + 2.0 * grain if mark.style == "gravel" else 0.25 * kelvin - 3.5 + 1.3 * grain
+            part += (warm - part) * share
+        else:
+            clumps = _grain(part.shape[:2], max(int(0.35 * grid.density), 2), rng)
+            if mark.style == "gravel":
+                colour = np.array([186, 178, 168], np.float32) * tone + 26 * grain[..., None]
+            else:
+                colour = (
+                    np.array([58, 80, 40], np.float32) * tone * (1 + 0.45 * clumps[..., None]) + 22 * grain[..., None]
+                )
+            part[:] = np.clip(part + (colour - part) * share[..., None], 0, 255).astype(np.uint8)
+
+
+def _grain(shape: tuple[int, int], period: int, rng: np.random.Generator) -> Field:
+    """Return noise of unit deviation whose grains are `period` pixels wide."""
+    coarse = rng.standard_normal((shape[0] // period + 2, shape[1] // period + 2)).astype(np.float32)
+    return np.asarray(cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def cut_ground(

@@ -17,7 +17,7 @@ Field = npt.NDArray[np.float32]
 VARIANTS = 6
 """Healthy modules are drawn from so many sprites a site."""
 
-PANEL_SPREAD = 0.45
+PANEL_SPREAD = 0.5
 """Deviation between healthy modules, K: bins, age."""
 
 BLOCK_SPREAD = 0.5
