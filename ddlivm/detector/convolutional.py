@@ -20,6 +20,12 @@ from ddlivm.errors import InputError
 REDUCTIONS = [4, 8, 16, 32]
 """Strides of the four levels."""
 
+SURROUNDINGS = (15, 61)
+"""Sides, pixels, of what a pixel is compared with: about a module, and about a table."""
+
+STEEPNESS = 4.0
+"""Where what exceeds the surroundings begins to count less than in proportion: hot spots differ more between cameras."""
+
 
 class ConvNorm(nn.Module):
     """A convolution and its batch normalisation, which become one convolution once the statistics rest.
@@ -52,7 +58,7 @@ class ConvNorm(nn.Module):
 class TimmEncoder(nn.Module):
     """An EfficientNet of timm's, which may start from weights that were trained on ordinary pictures.
 
-    The infrared image becomes three equal channels. The visible image is shrunk to the infrared one's size, which puts
+    The infrared image becomes three channels: its levels, and what exceeds the surroundings at two scales. The visible image is shrunk to the infrared one's size, which puts
     both pyramids on one grid and costs a third of its full size.
 
     Args:
@@ -107,9 +113,20 @@ class TimmEncoder(nn.Module):
         if self.modality == "visible":
             rows, columns = (side * 4 // 7 for side in image.shape[2:])
             image = F.interpolate(image, size=(rows, columns), mode="bilinear", antialias=True)
-        image = image * self.gain + self.offset
-        image = image.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+        levels = image * self.gain + self.offset
+        if self.modality == "infrared":
+            levels = torch.cat([levels, *(_above_surroundings(image, side) for side in SURROUNDINGS)], dim=1)
+        image = levels.contiguous(memory_format=torch.channels_last)
         return tuple(self.pyramid(image))
+
+
+def _above_surroundings(image: Tensor, side: int) -> Tensor:
+    """Return how far each pixel of (B, 1, h, w) is above the mean around it, compressed: units differ between cameras."""
+    mean = image
+    for kernel in ((1, side), (side, 1)):
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        mean = F.avg_pool2d(mean, kernel, 1, padding, count_include_pad=False)
+    return torch.asinh(STEEPNESS * (image - mean)) / 2
 
 
 def _join_norms(module: nn.Module) -> None:

@@ -140,7 +140,7 @@ def automatic_gain(celsius: npt.NDArray[np.float32], gain: Gain, rng: np.random.
         counts, edges = np.histogram(levels, bins=256, range=(0, 1))
         shares = np.cumsum(np.minimum(counts, 4 * levels.size / 256))
         equal = np.interp(levels, edges[1:], shares / shares[-1])
-        levels += np.float32(rng.uniform(0.2, 0.5)) * (equal - levels)
+        levels += np.float32(rng.uniform(0.05, 0.3)) * (equal - levels)
     return np.asarray(np.round(levels * 255), np.uint8)
 
 
