@@ -17,7 +17,8 @@ ARROWS = {
     "progress": set(),
     "weight_files": set(),
     "simulation": set(),
-    "segmentation": set(),
+    # The demo's segmenter begins with the detector's pretrained features.
+    "segmentation": {"detector"},
     "augmentation": set(),
     "detector": set(),
     "evaluation": set(),

@@ -1,6 +1,7 @@
 """A convolutional pyramid of timm's as an encoder for either modality; importing it takes timm's seconds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import cast
 
 import timm
 import torch
@@ -17,14 +18,14 @@ from ddlivm.detector.normalisation import (
 )
 from ddlivm.errors import InputError
 
-REDUCTIONS = [4, 8, 16, 32]
+REDUCTIONS = (4, 8, 16, 32)
 """Strides of the four levels."""
 
 SURROUNDINGS = (15, 61)
 """Sides, pixels, of what a pixel is compared with: about a module, and about a table."""
 
 STEEPNESS = 4.0
-"""Where what exceeds the surroundings begins to count less than in proportion: hot spots differ more between cameras."""
+"""How soon an excess over the surroundings counts less than in proportion: cameras differ most in the hottest spots."""
 
 
 class ConvNorm(nn.Module):
@@ -58,8 +59,9 @@ class ConvNorm(nn.Module):
 class TimmEncoder(nn.Module):
     """An EfficientNet of timm's, which may start from weights that were trained on ordinary pictures.
 
-    The infrared image becomes three channels: its levels, and what exceeds the surroundings at two scales. The visible image is shrunk to the infrared one's size, which puts
-    both pyramids on one grid and costs a third of its full size.
+    The infrared image becomes three channels: its levels, and what exceeds the surroundings at two scales, which looks
+    alike whether a camera writes temperatures or grey levels. The visible image is shrunk to the infrared one's size,
+    which puts both pyramids on one grid and costs a third of its full size.
 
     Args:
         spec: The model's name in timm and the channels of its levels.
@@ -76,18 +78,7 @@ class TimmEncoder(nn.Module):
         super().__init__()
         self.channels = spec.channels
         self.modality = modality
-        try:
-            self.pyramid = timm.create_model(spec.model, features_only=True, out_indices=(1, 2, 3, 4))
-            levels, channels = self.pyramid.feature_info.reduction(), tuple(self.pyramid.feature_info.channels())
-            stem = isinstance(self.pyramid.conv_stem, nn.Conv2d)
-        except (RuntimeError, ValueError, AttributeError, IndexError) as error:
-            raise InputError(f"encoder model {spec.model!r}: is not an EfficientNet of timm's ({error})") from error
-        if not stem or levels != REDUCTIONS or channels != spec.channels:
-            raise InputError(
-                f"encoder model {spec.model!r}: has the strides {levels} and the channels {list(channels)};"
-                f" expected the strides {REDUCTIONS} and the channels {list(spec.channels)}"
-            )
-        _join_norms(self.pyramid)
+        self.pyramid = efficientnet(spec.model, REDUCTIONS, spec.channels)
         # Weights were trained on images whose values lie between -1 and 1.
         if modality == "infrared":
             mean, deviation = torch.tensor([INFRARED_MEAN]), torch.tensor([INFRARED_DEVIATION])
@@ -120,8 +111,35 @@ class TimmEncoder(nn.Module):
         return tuple(self.pyramid(image))
 
 
+def efficientnet(model: str, strides: Sequence[int], channels: tuple[int, ...]) -> nn.Module:
+    """Return an EfficientNet of timm's that maps (B, 3, H, W) to its features at some strides, with fresh weights.
+
+    Args:
+        model: The name of the model in timm.
+        strides: The last of 2, 4, 8, 16 and 32.
+        channels: What the model is expected to have at these strides.
+
+    Raises:
+        InputError: timm has no such model, or its levels are not the expected ones.
+    """
+    indices = tuple(range(5 - len(strides), 5))
+    try:
+        pyramid = timm.create_model(model, features_only=True, out_indices=indices)
+        levels, found = pyramid.feature_info.reduction(), tuple(pyramid.feature_info.channels())
+        stem = isinstance(pyramid.conv_stem, nn.Conv2d)
+    except (RuntimeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError(f"encoder model {model!r}: is not an EfficientNet of timm's ({error})") from error
+    if not stem or levels != list(strides) or found != channels:
+        raise InputError(
+            f"encoder model {model!r}: has the strides {levels} and the channels {list(found)};"
+            f" expected the strides {list(strides)} and the channels {list(channels)}"
+        )
+    _join_norms(pyramid)
+    return cast(nn.Module, pyramid)
+
+
 def _above_surroundings(image: Tensor, side: int) -> Tensor:
-    """Return how far each pixel of (B, 1, h, w) is above the mean around it, compressed: units differ between cameras."""
+    """Return how far each pixel of (B, 1, h, w) is above the mean around it, strong excesses compressed."""
     mean = image
     for kernel in ((1, side), (side, 1)):
         padding = (kernel[0] // 2, kernel[1] // 2)

@@ -95,7 +95,7 @@ def begin(encoder: nn.Module, section: InfmaeEncoder | Dinov2Encoder | ResidualE
             return
         case TimmEncoder():
             if section.weights is not None:
-                load_pretrained(encoder, section.kind, _file(section.weights))
+                load_pretrained(encoder, section.kind, weights_file(section.weights))
             cast(Freezing, encoder).freeze(section.frozen_stages)
         case _:
             cast(Recomputing, encoder).gradient_checkpointing = section.gradient_checkpointing
@@ -142,7 +142,12 @@ def load_pretrained(encoder: nn.Module, kind: str, path: Path, allowed_differenc
     target.load_state_dict(kept, strict=False)
 
 
-def _file(weights: str) -> Path:
+def weights_file(weights: str) -> Path:
+    """Return the file that a section's `weights` names: a path, or `package:NAME`.
+
+    Raises:
+        InputError: The package is unknown or not installed.
+    """
     return packaged_file(weights.removeprefix(PACKAGE)) if weights.startswith(PACKAGE) else Path(weights)
 
 

@@ -26,6 +26,24 @@ class UNetSegmenter(Section):
     channels: tuple[Channels, Channels, Channels, Channels]
 
 
+class EfficientUNetSegmenter(Section):
+    """A U-Net over an EfficientNet of timm's.
+
+    Attributes:
+        kind: `efficient_unet`.
+        model: Name of the encoder in timm.
+        features: Channels of the encoder at strides 2, 4, 8, 16 and 32.
+        channels: Of the decoder at strides 16, 8, 4 and 2, multiples of 8.
+        weights: A file that the encoder starts from, as the detector's encoder `timm` does.
+    """
+
+    kind: Literal["efficient_unet"]
+    model: str = Field(pattern=r"^[a-z0-9_]+$")
+    features: tuple[int, int, int, int, int]
+    channels: tuple[Channels, Channels, Channels, Channels]
+    weights: str | None
+
+
 class BirefnetSegmenter(Section):
     """BiRefNet, the architecture of the paper's RMBG-2.0.
 
@@ -58,7 +76,7 @@ class BackgroundRemoval(Section):
         seed: of initialisation, order and augmentation.
     """
 
-    segmenter: UNetSegmenter | BirefnetSegmenter = Field(discriminator="kind")
+    segmenter: UNetSegmenter | EfficientUNetSegmenter | BirefnetSegmenter = Field(discriminator="kind")
     input_size: tuple[Side, Side]
     loss_weights: Literal["paper", "birefnet_matting"] | tuple[Weight, Weight, Weight]
     epochs: int = Field(ge=1)

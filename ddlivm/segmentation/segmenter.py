@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from ddlivm.errors import InputError
 from ddlivm.files import read_json, write_json
 from ddlivm.segmentation.birefnet import BiRefNet, Size
+from ddlivm.segmentation.efficient_unet import EfficientUNet
 from ddlivm.segmentation.images import Field, Image, stretch
 from ddlivm.segmentation.network import Network
 from ddlivm.segmentation.tiling import tiled
@@ -24,6 +25,9 @@ DESCRIPTION = "segmenter.json"
 
 NETWORKS: dict[str, Callable[[Mapping[str, Any]], Network]] = {
     "unet": lambda description: UNet(tuple(description["channels"])),
+    "efficient_unet": lambda description: EfficientUNet(
+        description["model"], tuple(description["features"]), tuple(description["channels"])
+    ),
     "birefnet": lambda description: BiRefNet(
         Size(
             int(description["width"]),

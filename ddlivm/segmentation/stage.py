@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from ddlivm.data import DataSet
+from ddlivm.detector.pretrained import load_pretrained, weights_file
 from ddlivm.files import write_json
-from ddlivm.parameters.background_removal import BackgroundRemoval, BirefnetSegmenter
+from ddlivm.parameters.background_removal import BackgroundRemoval, BirefnetSegmenter, EfficientUNetSegmenter
 from ddlivm.segmentation.birefnet import SIZES, BiRefNet
+from ddlivm.segmentation.efficient_unet import EfficientUNet
 from ddlivm.segmentation.examples import load_examples
 from ddlivm.segmentation.initial import load_initial_weights
 from ddlivm.segmentation.network import Network
@@ -61,7 +63,11 @@ def build_network(parameters: BackgroundRemoval, name: str) -> Network:
     torch.manual_seed(parameters.seed)
     chosen = parameters.segmenter
     network: Network
-    if isinstance(chosen, BirefnetSegmenter):
+    if isinstance(chosen, EfficientUNetSegmenter):
+        network = EfficientUNet(chosen.model, chosen.features, chosen.channels)
+        if chosen.weights is not None:
+            load_pretrained(network, "timm", weights_file(chosen.weights))
+    elif isinstance(chosen, BirefnetSegmenter):
         network = BiRefNet(SIZES[chosen.backbone])
         if chosen.weights is not None:
             load_initial_weights(network, Path(chosen.weights))

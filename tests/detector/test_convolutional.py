@@ -44,14 +44,28 @@ def close(ours, theirs):
     assert all((a - b).norm() <= 1e-4 * b.norm() for a, b in zip(ours, theirs, strict=True))
 
 
+def above_surroundings(image, side):
+    """Compare each pixel with the mean of the pixels around it, one by one."""
+    half = side // 2
+    found = torch.zeros_like(image)
+    for row in range(image.shape[2]):
+        for column in range(image.shape[3]):
+            rows, columns = slice(max(row - half, 0), row + half + 1), slice(max(column - half, 0), column + half + 1)
+            means = image[:, :, rows, columns].mean(dim=(2, 3))
+            found[:, :, row, column] = torch.asinh(4 * (image[:, :, row, column] - means)) / 2
+    return found
+
+
 @torch.no_grad()
-def test_the_infrared_image_is_three_channels_between_minus_1_and_1(public):
+def test_the_infrared_image_becomes_its_levels_and_what_exceeds_the_surroundings(public):
     pixels = torch.rand(2, 1, 64, 96, generator=torch.Generator().manual_seed(0))
-    maps = begun("infrared")((pixels - INFRARED_MEAN) / INFRARED_DEVIATION)
+    image = (pixels - INFRARED_MEAN) / INFRARED_DEVIATION
+    maps = begun("infrared")(image)
     assert [tuple(level.shape[1:]) for level in maps] == [
         (channels, 64 // stride, 96 // stride) for channels, stride in zip(CHANNELS, (4, 8, 16, 32), strict=True)
     ]
-    close(maps, public((pixels.repeat(1, 3, 1, 1) - 0.5) / 0.5))
+    channels = [(pixels - 0.5) / 0.5, above_surroundings(image, 15), above_surroundings(image, 61)]
+    close(maps, public(torch.cat(channels, dim=1)))
 
 
 @torch.no_grad()
