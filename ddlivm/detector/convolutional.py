@@ -1,7 +1,7 @@
 """A convolutional pyramid of timm's as an encoder for either modality; importing it takes timm's seconds."""
 
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import timm
 import torch
@@ -90,8 +90,9 @@ class TimmEncoder(nn.Module):
 
     def stages(self) -> Iterator[list[nn.Module]]:
         """Yield the modules of each stage, from the image on."""
-        for number, block in enumerate(self.pyramid.blocks):
-            yield [self.pyramid.conv_stem, block] if number == 0 else [block]
+        pyramid: Any = self.pyramid
+        for number, block in enumerate(pyramid.blocks):
+            yield [pyramid.conv_stem, block] if number == 0 else [block]
 
     def freeze(self, count: int) -> None:
         """Take the first stages out of training."""
