@@ -19,6 +19,9 @@ GLASS = 0.045
 PLANT_SPACING: dict[Terrain, float] = {"grass": 0.7, "soil": 2.5, "sand": 12.0, "rooftop": float("inf")}
 """Metres between plants along a row's lower edge: it is watered there and seldom mown."""
 
+STRING = (3.6, 8.4)
+"""Lengths of what of a string is open or shorted, metres."""
+
 ROAD = 0.4
 """How often a road of gravel leads through, where there is room for it."""
 
@@ -104,7 +107,7 @@ def _shaded_edge(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect
     """Tall grass below the lower edge: a streak of hot spots in what it shades of the lowest cells."""
     bounds = _table_of(scene, module)
     lower = bounds[3] - FRAME
-    length = float(np.exp(rng.uniform(np.log(0.6), np.log(4.0))))
+    length = float(np.exp(rng.uniform(np.log(0.6), np.log(3.2))))
     start = float(rng.uniform(module.rect[0] - length / 2, module.rect[2] - length / 2))
     left, right = max(start, bounds[0]), min(start + length, bounds[2])
     cell_width, cell_height = _cell(module, table)
@@ -225,7 +228,9 @@ def _solar_reflection(scene: Scene, module: Module, table: Table, rng: Rng) -> D
 
 def _short_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
     """Shorted modules: a bar of one to three, or a string, whose cells differ like patchwork, warmer below."""
-    modules = _span(scene, module, int(rng.integers(4, 9)) if rng.random() < 0.2 else int(rng.integers(1, 4)))
+    shortest, longest = STRING
+    string = round(float(rng.uniform(shortest, longest)) / module.width)
+    modules = _span(scene, module, string if rng.random() < 0.2 else int(rng.integers(1, 4)))
     level, share, strength = float(rng.uniform(0.5, 3.5)), float(rng.uniform(0.15, 0.5)), float(rng.uniform(3, 9))
     heat = []
     for each in modules:
@@ -243,7 +248,7 @@ def _short_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defe
 
 def _open_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
     """An open string: all light becomes heat, a few kelvin evenly over a row of modules."""
-    modules = _span(scene, module, int(rng.integers(4, 9)))
+    modules = _span(scene, module, max(round(float(rng.uniform(*STRING)) / module.width), 2))
     kelvin = float(rng.uniform(4, 8))
     heat = tuple(
         HeatSource((each.rect[0] + FRAME, each.rect[1] + FRAME, each.rect[2] - FRAME, each.rect[3] - FRAME),

@@ -103,8 +103,8 @@ class Relief:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Relief":
         """Draw one; half of all plants stand on even ground."""
-        amplitude = float(rng.uniform(0.05, 0.4)) if rng.random() < 0.5 else 0.0
-        spread = float(rng.uniform(-0.025, 0.025)) if amplitude else 0.0
+        amplitude = float(rng.uniform(0.05, 0.3)) if rng.random() < 0.5 else 0.0
+        spread = float(rng.uniform(-0.02, 0.02)) if amplitude else 0.0
         return cls(amplitude, spread, float(rng.uniform(28, 60)), float(rng.uniform(0, 2 * np.pi)))
 
     def rise(self, x: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
