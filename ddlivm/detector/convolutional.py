@@ -1,6 +1,6 @@
 """A convolutional pyramid of timm's as an encoder for either modality; importing it takes timm's seconds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import timm
@@ -88,17 +88,9 @@ class TimmEncoder(nn.Module):
         self.register_buffer("offset", (2 * mean - 1).view(1, -1, 1, 1), persistent=False)
         self.to(memory_format=torch.channels_last)
 
-    def stages(self) -> Iterator[list[nn.Module]]:
-        """Yield the modules of each stage, from the image on."""
-        pyramid: Any = self.pyramid
-        for number, block in enumerate(pyramid.blocks):
-            yield [pyramid.conv_stem, block] if number == 0 else [block]
-
     def freeze(self, count: int) -> None:
         """Take the first stages out of training."""
-        for _, modules in zip(range(count), self.stages(), strict=False):
-            for module in modules:
-                module.requires_grad_(False)
+        freeze(self.pyramid, count)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """Encode (B, 1, h, w), or (B, 3, 7h/4, 7w/4), into four maps of `channels`, the finest (h / 4, w / 4)."""
@@ -137,6 +129,12 @@ def efficientnet(model: str, strides: Sequence[int], channels: tuple[int, ...]) 
         )
     _join_norms(pyramid)
     return cast(nn.Module, pyramid)
+
+
+def freeze(pyramid: Any, count: int) -> None:
+    """Take the first stages of an EfficientNet out of training; the first is the stem and the first block."""
+    for module in ([pyramid.conv_stem] if count else []) + list(pyramid.blocks[:count]):
+        module.requires_grad_(False)
 
 
 def _above_surroundings(image: Tensor, side: int) -> Tensor:

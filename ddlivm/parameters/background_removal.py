@@ -35,6 +35,7 @@ class EfficientUNetSegmenter(Section):
         features: Channels of the encoder at strides 2, 4, 8, 16 and 32.
         channels: Of the decoder at strides 16, 8, 4 and 2, multiples of 8.
         weights: A file that the encoder starts from, as the detector's encoder `timm` does.
+        frozen_stages: How many of the encoder's leading stages keep these weights.
     """
 
     kind: Literal["efficient_unet"]
@@ -42,6 +43,7 @@ class EfficientUNetSegmenter(Section):
     features: tuple[int, int, int, int, int]
     channels: tuple[Channels, Channels, Channels, Channels]
     weights: str | None
+    frozen_stages: int = Field(ge=0, le=7)
 
 
 class BirefnetSegmenter(Section):

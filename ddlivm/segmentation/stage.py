@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ddlivm.data import DataSet
+from ddlivm.detector.convolutional import freeze
 from ddlivm.detector.pretrained import load_pretrained, weights_file
 from ddlivm.files import write_json
 from ddlivm.parameters.background_removal import BackgroundRemoval, BirefnetSegmenter, EfficientUNetSegmenter
@@ -67,6 +68,7 @@ def build_network(parameters: BackgroundRemoval, name: str) -> Network:
         network = EfficientUNet(chosen.model, chosen.features, chosen.channels)
         if chosen.weights is not None:
             load_pretrained(network, "timm", weights_file(chosen.weights))
+        freeze(network.pyramid, chosen.frozen_stages)
     elif isinstance(chosen, BirefnetSegmenter):
         network = BiRefNet(SIZES[chosen.backbone])
         if chosen.weights is not None:

@@ -19,6 +19,7 @@ SEGMENTER = {
     "features": FEATURES,
     "channels": (16, 16, 8, 8),
     "weights": f"package:{PACKAGE}",
+    "frozen_stages": 2,
 }
 
 
@@ -37,6 +38,13 @@ def test_it_answers_at_the_size_of_the_image_and_begins_with_the_packages_weight
     assert not torch.equal(network.state_dict()[stem], fresh.state_dict()[stem])
     again = built()
     assert torch.equal(network.state_dict()[stem], again.state_dict()[stem])
+
+
+def test_the_frozen_stages_keep_their_weights_and_the_rest_learns():
+    frozen = {name for name, parameter in built().named_parameters() if not parameter.requires_grad}
+    leading = ("pyramid.conv_stem.", "pyramid.blocks.0.", "pyramid.blocks.1.")
+    assert frozen == {name for name, _ in built().named_parameters() if name.startswith(leading)}
+    assert all(parameter.requires_grad for parameter in built(frozen_stages=0).parameters())
 
 
 def test_grey_levels_become_what_the_encoder_was_trained_on():
