@@ -23,8 +23,8 @@ BACKGROUND = 40
 THINNEST = 5
 """What is narrower is no module but a sliver of ground between a frame and the mask's border."""
 
-SMALLEST = 0.1
-"""Share of the typical module's area below which a surface is debris."""
+SLENDER = 0.4
+"""Share of the typical module's thickness below which a surface is no module but a strip of ground along a table."""
 
 NOISE = 1.5
 """Standard deviation of the filter that evens out noise: a cell is some 5 pixels wide and stays visible."""
@@ -82,7 +82,10 @@ def find_modules(values: Field, panels: Mask) -> Modules:
     surface = cv2.morphologyEx(surface, cv2.MORPH_OPEN, np.ones((odd(THINNEST * unit),) * 2, np.uint8))
     _, labels, statistics, centres = cv2.connectedComponentsWithStats(surface, connectivity=4)
     areas = statistics[1:, cv2.CC_STAT_AREA].astype(np.float64)
-    keep = areas >= SMALLEST * _typical(areas)
+    depths = np.zeros(len(statistics), np.float32)
+    # The image's border cuts modules; it is no edge of theirs, and no surface is thinner for it.
+    np.maximum.at(depths, labels, cv2.distanceTransform(surface, cv2.DIST_L2, 3))
+    keep = depths[1:] >= SLENDER * _typical(depths[1:], areas)
     labels = np.concatenate([[0], np.where(keep, np.cumsum(keep), 0)]).astype(np.int32)[labels]
     left, upper, width, height = statistics[1:, :4][keep].astype(np.int64).T
     inner = cv2.erode((labels > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -125,9 +128,9 @@ def _background(values: Field, panels: Mask, sigma: float) -> Field:
     return np.asarray(cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _typical(areas: Floats) -> float:
-    """Return the area of the surface that the median pixel lies in: many slivers do not change it."""
-    if not len(areas):
+def _typical(values: npt.NDArray[np.floating], areas: Floats) -> float:
+    """Return the value of the surface that the median pixel lies in: many slivers do not change it."""
+    if not len(values):
         return 0.0
-    ordered = np.sort(areas)
-    return float(ordered[np.searchsorted(np.cumsum(ordered), ordered.sum() / 2)])
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(np.cumsum(areas[order]), areas.sum() / 2)])
