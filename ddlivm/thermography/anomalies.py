@@ -107,7 +107,7 @@ def find_anomalies(found: Excess, parameters: Thermography) -> Anomalies:
     hot_modules = found.above > parameters.module * found.module_deviation
     patchwork = hot_modules & _uneven(found, parameters)
     regions = _strings(found, hot_modules & ~patchwork, parameters)
-    regions += [_whole_module(found, index) for index in np.flatnonzero(patchwork)]
+    regions += [_whole_module(found, index) for index in np.flatnonzero(patchwork).tolist()]
     alone = np.concatenate([[False], patchwork])[found.modules.labels]
     regions += _parts(found, ~alone, parameters)
     if found.unit == "K":
@@ -149,13 +149,14 @@ def _parts(found: Excess, where: Mask, parameters: Thermography) -> list[Region]
     """Return the hot regions within modules."""
     unit = found.values.shape[1] / WIDTH
     hot = where & found.panels & (found.within > parameters.grow)
-    count, labels = cv2.connectedComponents(hot.astype(np.uint8), connectivity=8)
+    count, pieces = cv2.connectedComponents(hot.astype(np.uint8), connectivity=8)
+    piece = np.asarray(pieces, np.int32)
     peaks = np.zeros(count, np.float32)
-    np.maximum.at(peaks, labels[hot], found.within[hot])
-    hot &= found.within > HALF * peaks[labels]
+    np.maximum.at(peaks, piece[hot], found.within[hot])
+    hot &= found.within > HALF * peaks[piece]
     kernel = np.ones((odd((CELL + 2) * unit),) * 2, np.uint8)
     # Fragments join within their module only: a frame is no panel.
-    joined = cv2.morphologyEx(hot.astype(np.uint8), cv2.MORPH_CLOSE, kernel) & found.panels
+    joined = (cv2.morphologyEx(hot.astype(np.uint8), cv2.MORPH_CLOSE, kernel) > 0) & found.panels
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(joined.astype(np.uint8), connectivity=8)
     scattered: dict[int, list[Mask]] = {}
     for label, (x, y, width, height, _) in enumerate(statistics[1:].tolist(), start=1):

@@ -21,6 +21,9 @@ PATTERN = (6, 4)
 HOT, COLD = 3.5, 4.0
 """Deviations of healthy modules beyond which one is no reference: hot, or not a lit panel at all."""
 
+LEAST_KELVIN, LEAST_GREY = 0.05, 1.0
+"""Deviations that no image goes below: what uncooled cameras resolve, and a grey level, to which values are rounded."""
+
 LIMIT = 3.0
 """Deviations of healthy pixels beyond which a pixel does not take part in its module's slope."""
 
@@ -65,22 +68,22 @@ def excess(values: Field, panels: npt.NDArray[np.floating] | Mask, radiometric: 
     height, width = values.shape
     shown = cv2.resize(panels.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
     modules = find_modules(values, shown)
-    unit = "K" if radiometric else "deviations"
+    unit, least = ("K", LEAST_KELVIN) if radiometric else ("deviations", LEAST_GREY)
     if not len(modules):
         nothing = np.zeros_like(values)
-        return Excess(nothing, unit, deviation(values[shown]), nothing, np.zeros(0), 1.0, shown, modules)
+        return Excess(nothing, unit, least, nothing, np.zeros(0), 1.0, shown, modules)
     surface = modules.labels > 0
     even = smooth(values, surface, NOISE * width / WIDTH)
     levels = group_quantiles(even[modules.inner], modules.labels[modules.inner] - 1, len(modules), LEVEL)
     levels = np.where(np.isnan(levels), np.nanmedian(levels), levels)
     weights = _neighbours(modules, NEIGHBOURHOOD * width / WIDTH)
-    around, healthy, spread = _healthy_levels(levels, modules.areas, weights)
+    around, healthy, spread = _healthy_levels(levels, modules.areas, weights, least)
     known = np.concatenate([[False], healthy])[modules.labels] & modules.inner
     own = modules.spread(levels)
     own += _pattern(even - own, modules, weights * healthy)
     own += _slopes(even - own, modules, known)
     own += np.float32(np.median((even - own)[known]))
-    pixel = deviation((even - own)[known])
+    pixel = max(deviation((even - own)[known]), least)
     above = levels - around
     reference = own - modules.spread(np.where(above > HOT * spread, above, 0))
     scale = 1.0 if radiometric else pixel
@@ -105,7 +108,7 @@ def _neighbours(modules: Modules, reach: float) -> Floats:
     return np.asarray(near * modules.areas[None])
 
 
-def _healthy_levels(levels: Floats, areas: Floats, weights: Floats) -> tuple[Floats, Mask, float]:
+def _healthy_levels(levels: Floats, areas: Floats, weights: Floats, least: float) -> tuple[Floats, Mask, float]:
     """Return the level of the healthy modules around each, which are healthy, and one deviation of theirs.
 
     The first round compares with the whole picture: a string of hot modules is found before its modules can vouch for
@@ -114,7 +117,7 @@ def _healthy_levels(levels: Floats, areas: Floats, weights: Floats) -> tuple[Flo
     healthy = np.ones(len(levels), dtype=bool)
     for round_weights in (np.broadcast_to(areas, weights.shape), weights, weights, weights):
         around = weighted_medians(levels, round_weights * healthy)
-        spread = deviation((levels - around)[healthy])
+        spread = max(deviation((levels - around)[healthy]), least)
         healthy = (levels - around < HOT * spread) & (levels - around > -COLD * spread)
     return around, healthy, spread
 
@@ -153,7 +156,7 @@ def _slopes(values: Field, modules: Modules, known: Mask) -> Field:
     near = np.abs(own - middle) < LIMIT * deviation(values[known])
 
     def total(terms: npt.NDArray[np.floating]) -> Floats:
-        return np.bincount(index[near], terms[near], minlength=len(modules))
+        return np.asarray(np.bincount(index[near], terms[near], minlength=len(modules)), np.float64)
 
     one = np.ones(len(x))
     basis = (x_, y_, one)

@@ -79,18 +79,19 @@ def find_modules(values: Field, panels: Mask) -> Modules:
     # Half of what parts frames from surfaces: their borders belong to them. Less than the panels' own spread is noise.
     dark = depth > max(0.5 * frames, 0.8 * deviation((values - level)[panels]))
     surface = (panels & ~dark).astype(np.uint8)
-    surface = cv2.morphologyEx(surface, cv2.MORPH_OPEN, np.ones((odd(THINNEST * unit),) * 2, np.uint8))
-    _, labels, statistics, centres = cv2.connectedComponentsWithStats(surface, connectivity=4)
+    opened = cv2.morphologyEx(surface, cv2.MORPH_OPEN, np.ones((odd(THINNEST * unit),) * 2, np.uint8))
+    _, found, statistics, centres = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    labels = np.asarray(found, np.int32)
     areas = statistics[1:, cv2.CC_STAT_AREA].astype(np.float64)
     depths = np.zeros(len(statistics), np.float32)
     # The image's border cuts modules; it is no edge of theirs, and no surface is thinner for it.
-    np.maximum.at(depths, labels, cv2.distanceTransform(surface, cv2.DIST_L2, 3))
+    np.maximum.at(depths, labels, cv2.distanceTransform(opened, cv2.DIST_L2, 3))
     keep = depths[1:] >= SLENDER * _typical(depths[1:], areas)
     labels = np.concatenate([[0], np.where(keep, np.cumsum(keep), 0)]).astype(np.int32)[labels]
     left, upper, width, height = statistics[1:, :4][keep].astype(np.int64).T
     inner = cv2.erode((labels > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return Modules(
-        labels, inner, areas[keep], np.stack([left, upper, left + width, upper + height], axis=1), centres[1:][keep]
+        labels, inner, areas[keep], np.stack([left, upper, left + width, upper + height], axis=1), np.asarray(centres[1:][keep], np.float64)
     )
 
 
