@@ -105,8 +105,8 @@ def find_anomalies(found: Excess, parameters: Thermography) -> Anomalies:
     alone, as a patchwork does.
     """
     hot_modules = found.above > parameters.module * found.module_deviation
-    patchwork = hot_modules & _uneven(found, parameters)
-    regions = _strings(found, hot_modules & ~patchwork, parameters)
+    patchwork = hot_modules & found.uneven
+    regions = _strings(found, hot_modules & ~patchwork)
     regions += [_whole_module(found, index) for index in np.flatnonzero(patchwork).tolist()]
     alone = np.concatenate([[False], patchwork])[found.modules.labels]
     regions += _parts(found, ~alone, parameters)
@@ -115,14 +115,7 @@ def find_anomalies(found: Excess, parameters: Thermography) -> Anomalies:
     return Anomalies.of(regions, found.unit)
 
 
-def _uneven(found: Excess, parameters: Thermography) -> Mask:
-    """Return which modules have cells that stand out of them, (n,): a tenth of the pixels by twice the threshold."""
-    standing_out = found.modules.labels[found.within > 2 * parameters.grow]
-    shares = np.bincount(standing_out, minlength=len(found.modules) + 1)[1:] / np.maximum(found.modules.areas, 1)
-    return np.asarray(shares > 0.1)
-
-
-def _strings(found: Excess, hot: Mask, parameters: Thermography) -> list[Region]:
+def _strings(found: Excess, hot: Mask) -> list[Region]:
     """Return the evenly hot modules; those with nothing but a frame between them are one."""
     if not hot.any():
         return []

@@ -24,6 +24,9 @@ HOT, COLD = 3.5, 4.0
 LEAST_KELVIN, LEAST_GREY = 0.05, 1.0
 """Deviations that no image goes below: what uncooled cameras resolve, and a grey level, to which values are rounded."""
 
+UNEVEN = (0.1, 6.0)
+"""Share of a module's pixels, and the deviations that they stand out by, from which its cells differ."""
+
 LIMIT = 3.0
 """Deviations of healthy pixels beyond which a pixel does not take part in its module's slope."""
 
@@ -38,6 +41,7 @@ class Excess:
         deviation: One deviation of healthy panel pixels in the image's own unit, K or grey levels.
         within: (H, W) float32 excess over the module's own healthy level, evened out, in deviations.
         above: (n,) each module's level above its neighbours', in deviations of healthy panel pixels.
+        uneven: (n,) bool, the modules of which a part stands out: their own level is partly that of hot cells.
         module_deviation: One deviation of healthy modules' levels, in deviations of healthy panel pixels.
         panels: (H, W) bool, what was looked at: the modules, without surfaces too cold to be lit panels.
         modules: The modules.
@@ -48,6 +52,7 @@ class Excess:
     deviation: float
     within: Field
     above: Floats
+    uneven: Mask
     module_deviation: float
     panels: Mask
     modules: Modules
@@ -57,8 +62,8 @@ def excess(values: Field, panels: npt.NDArray[np.floating] | Mask, radiometric: 
     """Compare each module with itself and with its neighbours.
 
     The healthy reference of a place is its module's own level, and what modules around have in common at that place of
-    theirs: a cool border, a warm junction box, the lens's shading. A module that is hotter than those around it is no
-    reference for itself; its neighbours' level stands in.
+    theirs: a cool border, a warm junction box, the lens's shading. A module that is hotter than those around it, as a
+    whole or in many of its cells, is no reference for itself; its neighbours' level stands in.
 
     Args:
         values: (H, W) float32, °C where radiometric, else grey levels; it is not changed.
@@ -71,7 +76,7 @@ def excess(values: Field, panels: npt.NDArray[np.floating] | Mask, radiometric: 
     unit, least = ("K", LEAST_KELVIN) if radiometric else ("deviations", LEAST_GREY)
     if not len(modules):
         nothing = np.zeros_like(values)
-        return Excess(nothing, unit, least, nothing, np.zeros(0), 1.0, shown, modules)
+        return Excess(nothing, unit, least, nothing, np.zeros(0), np.zeros(0, bool), 1.0, shown, modules)
     surface = modules.labels > 0
     even = smooth(values, surface, NOISE * width / WIDTH)
     levels = group_quantiles(even[modules.inner], modules.labels[modules.inner] - 1, len(modules), LEVEL)
@@ -85,15 +90,19 @@ def excess(values: Field, panels: npt.NDArray[np.floating] | Mask, radiometric: 
     own += np.float32(np.median((even - own)[known]))
     pixel = max(deviation((even - own)[known]), least)
     above = levels - around
-    reference = own - modules.spread(np.where(above > HOT * spread, above, 0))
+    within = (even - own) / np.float32(pixel)
+    uneven = _uneven(within, modules)
+    hotter = (above > HOT * spread) | (uneven & (above > 0))
+    reference = own - modules.spread(np.where(hotter, above, 0))
     scale = 1.0 if radiometric else pixel
     lit = surface & np.concatenate([[False], above > -COLD * spread])[modules.labels]
     return Excess(
         values=np.where(lit, (values - reference) / scale, 0).astype(np.float32),
         unit=unit,
         deviation=pixel,
-        within=np.where(lit, (even - own) / pixel, 0).astype(np.float32),
+        within=np.where(lit, within, 0).astype(np.float32),
         above=above / pixel,
+        uneven=uneven,
         module_deviation=spread / pixel,
         panels=lit,
         modules=modules,
@@ -105,6 +114,7 @@ def _neighbours(modules: Modules, reach: float) -> Floats:
     offsets = modules.centres[:, None] - modules.centres[None]
     # The weight never quite ends: a module all of whose neighbours are hot is compared with what is further away.
     near = np.exp(-np.minimum((offsets**2).sum(axis=2) / (2 * reach * reach), 60))
+    np.fill_diagonal(near, 1e-9)  # its own word counts where there is no other
     return np.asarray(near * modules.areas[None])
 
 
@@ -143,6 +153,13 @@ def _pattern(values: Field, modules: Modules, weights: Floats) -> Field:
     answer = np.zeros_like(values)
     answer[y, x] = at_top * (1 - to_lower) + at_bottom * to_lower
     return answer
+
+
+def _uneven(within: Field, modules: Modules) -> Mask:
+    """Return which modules have cells that differ, (n,)."""
+    share, height = UNEVEN
+    standing_out = np.bincount(modules.labels[within > height], minlength=len(modules) + 1)[1:]
+    return np.asarray(standing_out > share * modules.areas)
 
 
 def _slopes(values: Field, modules: Modules, known: Mask) -> Field:

@@ -91,7 +91,11 @@ def find_modules(values: Field, panels: Mask) -> Modules:
     left, upper, width, height = statistics[1:, :4][keep].astype(np.int64).T
     inner = cv2.erode((labels > 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     return Modules(
-        labels, inner, areas[keep], np.stack([left, upper, left + width, upper + height], axis=1), np.asarray(centres[1:][keep], np.float64)
+        labels,
+        inner,
+        areas[keep],
+        np.stack([left, upper, left + width, upper + height], axis=1),
+        np.asarray(centres[1:][keep], np.float64),
     )
 
 
