@@ -10,10 +10,7 @@ import numpy.typing as npt
 from ddlivm.data.taxonomy import SHAPES
 from ddlivm.parameters.thermography import Thermography
 from ddlivm.thermography.excess import Excess
-from ddlivm.thermography.modules import FRAME, WIDTH, Field, Mask, odd
-
-CELL = 5
-"""Side of a cell, pixels of a 640-pixel-wide image: of fragments that lie closer one region is made."""
+from ddlivm.thermography.modules import CELL, FRAME, WIDTH, Field, Mask, odd
 
 POINT = 3 * CELL
 """Longest side of a point: one cell or a pair, blurred."""

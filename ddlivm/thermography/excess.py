@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.thermography.modules import NOISE, WIDTH, Field, Mask, Modules, find_modules, smooth
+from ddlivm.thermography.modules import CELL, NOISE, WIDTH, Field, Mask, Modules, find_modules, smooth
 from ddlivm.thermography.robust import Floats, deviation, group_quantiles, weighted_medians
 
 NEIGHBOURHOOD = 100
@@ -14,9 +14,6 @@ NEIGHBOURHOOD = 100
 
 LEVEL = 0.35
 """Quantile of its pixels that stands for a module: up to two thirds of it may be hot. The median is restored below."""
-
-PATTERN = (6, 4)
-"""Columns and rows of the pattern that modules have in common: about the cells of a module, two by two."""
 
 HOT, COLD = 3.5, 4.0
 """Deviations of healthy modules beyond which one is no reference: hot, or not a lit panel at all."""
@@ -26,6 +23,9 @@ LEAST_KELVIN, LEAST_GREY = 0.05, 1.0
 
 UNEVEN = (0.1, 6.0)
 """Share of a module's pixels, and the deviations that they stand out by, from which its cells differ."""
+
+WARM = 2.5
+"""As `HOT`, for a module whose cells differ: it is suspect already."""
 
 LIMIT = 3.0
 """Deviations of healthy pixels beyond which a pixel does not take part in its module's slope."""
@@ -62,8 +62,8 @@ def excess(values: Field, panels: npt.NDArray[np.floating] | Mask, radiometric: 
     """Compare each module with itself and with its neighbours.
 
     The healthy reference of a place is its module's own level, and what modules around have in common at that place of
-    theirs: a cool border, a warm junction box, the lens's shading. A module that is hotter than those around it, as a
-    whole or in many of its cells, is no reference for itself; its neighbours' level stands in.
+    theirs: a cool border, a warm junction box, the lens's shading. A module that is hotter than those around it, is no
+    reference for itself; its neighbours' level stands in.
 
     Args:
         values: (H, W) float32, °C where radiometric, else grey levels; it is not changed.
@@ -92,7 +92,7 @@ def excess(values: Field, panels: npt.NDArray[np.floating] | Mask, radiometric: 
     above = levels - around
     within = (even - own) / np.float32(pixel)
     uneven = _uneven(within, modules)
-    hotter = (above > HOT * spread) | (uneven & (above > 0))
+    hotter = above > np.where(uneven, WARM, HOT) * spread
     reference = own - modules.spread(np.where(hotter, above, 0))
     scale = 1.0 if radiometric else pixel
     lit = surface & np.concatenate([[False], above > -COLD * spread])[modules.labels]
@@ -133,8 +133,9 @@ def _healthy_levels(levels: Floats, areas: Floats, weights: Floats, least: float
 
 
 def _pattern(values: Field, modules: Modules, weights: Floats) -> Field:
-    """Return what modules around have in common, (H, W) float32: medians by place in the module's box."""
-    columns, rows = PATTERN
+    """Return what modules around have in common, (H, W) float32: medians by place in the module's box, cell by cell."""
+    sides = np.median(modules.boxes[:, 2:] - modules.boxes[:, :2], axis=0) / (CELL * values.shape[1] / WIDTH)
+    columns, rows = (max(2, round(float(side))) for side in sides)
     y, x = np.nonzero(modules.labels)
     index = modules.labels[y, x] - 1
     x0, y0, x1, y1 = modules.boxes[index].T
@@ -168,18 +169,23 @@ def _slopes(values: Field, modules: Modules, known: Mask) -> Field:
     index = modules.labels[y, x] - 1
     size = np.sqrt(modules.areas[index])
     x_, y_ = (x - modules.centres[index, 0]) / size, (y - modules.centres[index, 1]) / size
-    own = values[y, x]
-    middle = float(np.median(values[known]))
-    near = np.abs(own - middle) < LIMIT * deviation(values[known])
-
-    def total(terms: npt.NDArray[np.floating]) -> Floats:
-        return np.asarray(np.bincount(index[near], terms[near], minlength=len(modules)), np.float64)
-
-    one = np.ones(len(x))
-    basis = (x_, y_, one)
-    normal = np.array([[total(a * b) for b in basis] for a in basis]).transpose(2, 0, 1)
-    # A few pixels tell no slope: the ridge holds it at none.
-    solved = np.linalg.solve(normal + 5 * np.eye(3), np.array([total(a * own) for a in basis]).T[..., None])[..., 0]
+    own = values[y, x] - np.median(values[known])
+    basis = (x_, y_, np.ones(len(x)))
+    slope = np.zeros(len(x))
+    for limit in (LIMIT * _spreads(own, index, len(modules))[index], LIMIT * deviation(values[known])):
+        near = np.abs(own - slope) < limit
+        terms = [np.where(near, term, 0) for term in basis]
+        normal = np.array([[np.bincount(index, a * b) for b in terms] for a in terms]).transpose(2, 0, 1)
+        target = np.array([np.bincount(index, a * own) for a in terms]).T[..., None]
+        # A few pixels tell no slope: the ridge holds it at none.
+        solved = np.linalg.solve(normal + 5 * np.eye(3), target)[..., 0]
+        slope = solved[index, 0] * x_ + solved[index, 1] * y_
     answer = np.zeros_like(values)
-    answer[y, x] = solved[index, 0] * x_ + solved[index, 1] * y_
+    answer[y, x] = slope
     return answer
+
+
+def _spreads(values: npt.NDArray[np.floating], groups: npt.NDArray[np.integer], count: int) -> Floats:
+    """Return the robust standard deviation of each group's values, (count,)."""
+    off = np.abs(values - group_quantiles(values, groups, count, 0.5)[groups])
+    return 1.4826 * group_quantiles(off, groups, count, 0.5)

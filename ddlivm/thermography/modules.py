@@ -17,11 +17,14 @@ WIDTH = 640
 FRAME = 9
 """More than the widest gap between modules: a dark line narrower than this is a frame."""
 
+CELL = 5
+"""Side of a cell: what happens in a module is no finer, and fragments closer together are one."""
+
 BACKGROUND = 40
 """Standard deviation of the smooth level that frames are looked for beneath: about a module."""
 
 THINNEST = 5
-"""What is narrower is no module but a sliver of ground between a frame and the mask's border."""
+"""What is narrower is not a module but a sliver of ground between a frame and the mask's border."""
 
 SLENDER = 0.4
 """Share of the typical module's thickness below which a surface is no module but a strip of ground along a table."""
@@ -70,7 +73,7 @@ def find_modules(values: Field, panels: Mask) -> Modules:
     """
     unit = values.shape[1] / WIDTH
     level = _background(values, panels, BACKGROUND * unit)
-    flat = np.minimum(values, level)
+    flat = np.where(panels, np.minimum(values, level), level)  # a table's last frame has panels on one side only
     depth = cv2.morphologyEx(flat, cv2.MORPH_CLOSE, ellipse(FRAME * unit)) - flat
     inside = depth[panels]
     top = max(float(np.percentile(inside, 99)), 1e-6) if inside.size else 1.0
