@@ -98,41 +98,36 @@ class Region:
 def find_anomalies(found: Excess, parameters: Thermography) -> Anomalies:
     """Find the hot regions within modules, and the modules that are hot as a whole.
 
-    A whole module that is evenly hot joins its neighbours that are hot too: a string. One whose cells differ stands
-    alone, as a patchwork does.
+    Whole modules that are evenly hot and have nothing but a frame between them are one string, in which parts that
+    stand out even more are reported too. A patchwork, or a hot module by itself, is reported once.
     """
-    hot_modules = found.above > parameters.module * found.module_deviation
-    patchwork = hot_modules & found.uneven
-    regions = _strings(found, hot_modules & ~patchwork)
-    regions += [_whole_module(found, index) for index in np.flatnonzero(patchwork).tolist()]
-    alone = np.concatenate([[False], patchwork])[found.modules.labels]
-    regions += _parts(found, ~alone, parameters)
+    hot = found.above > parameters.module * found.module_deviation
+    strings = _strings(found, hot & ~found.uneven)
+    in_strings = np.isin(np.arange(len(hot)), np.concatenate([np.zeros(0, np.int64), *strings]))
+    regions = [_modules(found, members, "region") for members in strings]
+    regions += [_modules(found, np.array([index]), "bar") for index in np.flatnonzero(hot & ~in_strings)]
+    reported = np.concatenate([[False], hot & ~in_strings])[found.modules.labels]
+    regions += _parts(found, ~reported, parameters)
     if found.unit == "K":
         regions = [region for region in regions if region.peak >= parameters.minimum_kelvin]
     return Anomalies.of(regions, found.unit)
 
 
-def _strings(found: Excess, hot: Mask) -> list[Region]:
-    """Return the evenly hot modules; those with nothing but a frame between them are one."""
-    if not hot.any():
-        return []
-    unit = found.values.shape[1] / WIDTH
+def _strings(found: Excess, hot: Mask) -> list[npt.NDArray[np.int64]]:
+    """Return the modules, by index, of each group of two and more that lie side by side."""
     lit = np.concatenate([[False], hot])[found.modules.labels]
-    kernel = np.ones((odd((FRAME + 2) * unit),) * 2, np.uint8)
+    kernel = np.ones((odd((FRAME + 2) * found.values.shape[1] / WIDTH),) * 2, np.uint8)
     joined = cv2.morphologyEx(lit.astype(np.uint8), cv2.MORPH_CLOSE, kernel)
     count, labels = cv2.connectedComponents(joined, connectivity=4)
-    regions = []
-    for label in range(1, count):
-        pixels = lit & (labels == label)
-        members = np.unique(found.modules.labels[pixels]) - 1
-        if len(members):
-            strength = float(found.above[members].max())
-            regions.append(_region(found.values, pixels, strength, "bar" if len(members) == 1 else "region"))
-    return regions
+    group = np.zeros(len(hot) + 1, np.int64)
+    group[found.modules.labels[lit]] = np.asarray(labels)[lit]
+    groups = [np.flatnonzero(group[1:] == label) for label in range(1, count)]
+    return [members for members in groups if len(members) > 1]
 
 
-def _whole_module(found: Excess, index: int) -> Region:
-    return _region(found.values, found.modules.labels == index + 1, float(found.above[index]), "bar")
+def _modules(found: Excess, members: npt.NDArray[np.int64], shape: str) -> Region:
+    pixels = np.isin(found.modules.labels, members + 1)
+    return _region(found.values, pixels, float(found.above[members].max()), shape)
 
 
 def _parts(found: Excess, where: Mask, parameters: Thermography) -> list[Region]:

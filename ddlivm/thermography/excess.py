@@ -21,11 +21,9 @@ HOT, COLD = 3.5, 4.0
 LEAST_KELVIN, LEAST_GREY = 0.05, 1.0
 """Deviations that no image goes below: what uncooled cameras resolve, and a grey level, to which values are rounded."""
 
-UNEVEN = (0.1, 6.0)
-"""Share of a module's pixels, and the deviations that they stand out by, from which its cells differ."""
-
-WARM = 2.5
-"""As `HOT`, for a module whose cells differ: it is suspect already."""
+UNEVEN_SHARE, UNEVEN_HEIGHT, UNEVEN_PARTS = 0.1, 6.0, 3
+"""Share of a module's pixels, the deviations that they stand out by, and in how many parts, from which it is a
+patchwork: such a module is short-circuited or degraded, and warm throughout. One hot part leaves the rest healthy."""
 
 LIMIT = 3.0
 """Deviations of healthy pixels beyond which a pixel does not take part in its module's slope."""
@@ -41,7 +39,7 @@ class Excess:
         deviation: One deviation of healthy panel pixels in the image's own unit, K or grey levels.
         within: (H, W) float32 excess over the module's own healthy level, evened out, in deviations.
         above: (n,) each module's level above its neighbours', in deviations of healthy panel pixels.
-        uneven: (n,) bool, the modules of which a part stands out: their own level is partly that of hot cells.
+        uneven: (n,) bool, the modules that are a patchwork of hot and other cells.
         module_deviation: One deviation of healthy modules' levels, in deviations of healthy panel pixels.
         panels: (H, W) bool, what was looked at: the modules, without surfaces too cold to be lit panels.
         modules: The modules.
@@ -62,7 +60,7 @@ def excess(values: Field, panels: npt.NDArray[np.floating] | Mask, radiometric: 
     """Compare each module with itself and with its neighbours.
 
     The healthy reference of a place is its module's own level, and what modules around have in common at that place of
-    theirs: a cool border, a warm junction box, the lens's shading. A module that is hotter than those around it, is no
+    theirs: a cool border, a warm junction box, the lens's shading. A module that is much hotter than those around it, or a patchwork that is hotter at all, is no
     reference for itself; its neighbours' level stands in.
 
     Args:
@@ -92,7 +90,7 @@ def excess(values: Field, panels: npt.NDArray[np.floating] | Mask, radiometric: 
     above = levels - around
     within = (even - own) / np.float32(pixel)
     uneven = _uneven(within, modules)
-    hotter = above > np.where(uneven, WARM, HOT) * spread
+    hotter = above > np.where(uneven, 0, HOT * spread)
     reference = own - modules.spread(np.where(hotter, above, 0))
     scale = 1.0 if radiometric else pixel
     lit = surface & np.concatenate([[False], above > -COLD * spread])[modules.labels]
@@ -157,10 +155,14 @@ def _pattern(values: Field, modules: Modules, weights: Floats) -> Field:
 
 
 def _uneven(within: Field, modules: Modules) -> Mask:
-    """Return which modules have cells that differ, (n,)."""
-    share, height = UNEVEN
-    standing_out = np.bincount(modules.labels[within > height], minlength=len(modules) + 1)[1:]
-    return np.asarray(standing_out > share * modules.areas)
+    """Return which modules are a patchwork of hot and other cells, (n,)."""
+    high = (within > UNEVEN_HEIGHT) & (modules.labels > 0)
+    pixels = np.bincount(modules.labels[high], minlength=len(modules) + 1)[1:]
+    count, labels = cv2.connectedComponents(high.astype(np.uint8), connectivity=8)
+    owners = np.zeros(count, np.int64)
+    owners[np.asarray(labels)[high]] = modules.labels[high]
+    parts = np.bincount(owners[1:], minlength=len(modules) + 1)[1:]
+    return np.asarray((pixels > UNEVEN_SHARE * modules.areas) & (parts >= UNEVEN_PARTS))
 
 
 def _slopes(values: Field, modules: Modules, known: Mask) -> Field:

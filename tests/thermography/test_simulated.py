@@ -13,8 +13,8 @@ from ddlivm.thermography import excess, find_anomalies
 from tests.thermography.drawn import settings
 
 PARTS = ("internal_damage", "external_damage", "dirty", "diode_failure", "grass_tree")
-"""Types that heat a part of a module, the rest of which is their reference. That of a whole module is its neighbours: as
-wrong as healthy modules differ from one another."""
+"""Types that heat a part of a module, the rest of which is their reference. That of a whole module is its neighbours:
+as wrong as healthy modules differ from one another."""
 CASES = ((0, 5), (3, 5), (4, 6), (5, 7))
 
 Celsius = npt.NDArray[np.float32]
