@@ -45,7 +45,8 @@ def sentences(rests_on: dict[str, Any]) -> list[str]:
     if rests_on["pairs_without_panels"]:
         said.append(f"No panels were found on {_listed(rests_on['pairs_without_panels'])}: no anomaly could be either.")
     if rests_on["files_left_out"]:
-        said.append(f"{rests_on['files_left_out']} files were left out and not looked at.")
+        one = rests_on["files_left_out"] == 1
+        said.append(f"{rests_on['files_left_out']} file{' was' if one else 's were'} left out and not looked at.")
     return said
 
 

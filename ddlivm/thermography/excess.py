@@ -60,8 +60,8 @@ def excess(values: Field, panels: npt.NDArray[np.floating] | Mask, radiometric: 
     """Compare each module with itself and with its neighbours.
 
     The healthy reference of a place is its module's own level, and what modules around have in common at that place of
-    theirs: a cool border, a warm junction box, the lens's shading. A module that is much hotter than those around it, or a patchwork that is hotter at all, is no
-    reference for itself; its neighbours' level stands in.
+    theirs: a cool border, a warm junction box, the lens's shading. A module that is much hotter than those around it,
+    or a patchwork that is hotter at all, is no reference for itself; its neighbours' level stands in.
 
     Args:
         values: (H, W) float32, °C where radiometric, else grey levels; it is not changed.
