@@ -40,8 +40,8 @@ SHAPES_OF = {
 }
 ALLOWED = 1.0
 """False regions per picture that the choice of a threshold may cost."""
-WEAKEST = 3.0
-"""Strength from which anomalies are kept to choose a threshold among them."""
+STRENGTHS = tuple(np.arange(4, 16.1, 0.25).tolist())
+"""The thresholds to choose from."""
 Boxes = npt.NDArray[np.float32]
 
 
@@ -62,13 +62,6 @@ class Regions:
     boxes: Boxes
     scores: npt.NDArray[np.float32]
     shapes: tuple[str, ...]
-
-    def above(self, threshold: float) -> "Regions":
-        """Return the regions whose score is at least `threshold`."""
-        keep = self.scores >= threshold
-        return Regions(
-            self.boxes[keep], self.scores[keep], tuple(s for s, kept in zip(self.shapes, keep, strict=True) if kept)
-        )
 
     def joined(self, other: "Regions") -> "Regions":
         """Return both."""
@@ -138,53 +131,58 @@ def _nearest(regions: Boxes, draft: Boxes, overlap: npt.NDArray[np.float64]) -> 
     return int((offsets**2).sum(axis=1).argmin())
 
 
-def crossed(found: Found, pictures: Sequence[Picture]) -> dict[str, Any]:
-    """Choose the threshold on one half of the places, judge it on the other, both ways."""
+def crossed(found: Mapping[float, Found], pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Choose the strength on one half of the places, judge it on the other, both ways.
+
+    Args:
+        found: What is found at each strength.
+        pictures: All of them.
+    """
     middle = float(np.median([picture.longitude for picture in pictures]))
     west = [picture for picture in pictures if picture.longitude <= middle]
     east = [picture for picture in pictures if picture.longitude > middle]
     answer = {}
     for name, chosen_on, judged_on in (("west to east", west, east), ("east to west", east, west)):
-        threshold = choose(found, chosen_on)
-        kept = {key: regions.above(threshold) for key, regions in found.items()}
-        answer[name] = {"threshold": round(threshold, 3), **score(kept, judged_on)}
+        strength = choose(found, chosen_on)
+        answer[name] = {"strength": strength, **score(found[strength], judged_on)}
     return answer
 
 
-def choose(found: Found, pictures: Sequence[Picture]) -> float:
-    """Return the lowest threshold that costs no more than `ALLOWED` false regions per picture."""
-    scores = [
-        (own.scores[index], wrong)
-        for picture in pictures
-        for own in (found[picture.name],)
-        for index, wrong in enumerate(judge(own.boxes, picture.boxes)[1])
-    ]
-    wrong = sorted((float(value) for value, false in scores if false), reverse=True)
-    allowed = int(ALLOWED * len(pictures))
-    return float(np.nextafter(np.float32(wrong[allowed]), np.float32(np.inf))) if len(wrong) > allowed else 0.0
+def choose(found: Mapping[float, Found], pictures: Sequence[Picture]) -> float:
+    """Return the lowest strength that costs no more than `ALLOWED` false regions per picture, or the highest."""
+    costs = {strength: score(own, pictures)["false_per_picture"] for strength, own in found.items()}
+    return min((strength for strength, cost in costs.items() if cost <= ALLOWED), default=max(costs))
 
 
-def anomalies_of(compared: Excess, parameters: Thermography) -> Regions:
-    """Return a picture's anomalies as regions."""
-    found = find_anomalies(compared, parameters)
-    return Regions(found.boxes, found.strengths, found.shape_names)
+def anomalies_of(compared: Mapping[str, Excess], parameters: Thermography) -> Found:
+    """Return the anomalies of each picture."""
+    found = {name: find_anomalies(own, parameters) for name, own in compared.items()}
+    return {name: Regions(own.boxes, own.strengths, own.shape_names) for name, own in found.items()}
 
 
-def by_draft_masks(folder: Path, pictures: Sequence[Picture], parameters: Thermography) -> tuple[Found, float]:
-    """Return the anomalies on the draft panel masks, and the processor's seconds per picture."""
-    found, seconds = {}, 0.0
+def at_strengths(compared: Mapping[str, Excess], parameters: Thermography) -> dict[float, Found]:
+    """Return the anomalies of each picture at every strength that may be chosen."""
+    return {
+        strength: anomalies_of(compared, parameters.model_copy(update={"strength": strength})) for strength in STRENGTHS
+    }
+
+
+def by_draft_masks(folder: Path, pictures: Sequence[Picture]) -> tuple[dict[str, Excess], float]:
+    """Return the excess on the draft panel masks, and the processor's seconds per picture."""
+    compared, seconds = {}, 0.0
     for picture in pictures:
         infrared = read_infrared(folder / "T-images" / f"{picture.name}_T.JPG")
         mask = cv2.imread(str(folder / "draft_panel_masks" / f"{picture.name}.png"), cv2.IMREAD_GRAYSCALE)
         start = time.process_time()
-        panels = (np.asarray(mask) > 127).astype(np.float32)
-        found[picture.name] = anomalies_of(excess(infrared.values, panels, infrared.radiometric), parameters)
+        compared[picture.name] = excess(infrared.values, np.asarray(mask) > 127, infrared.radiometric)
         seconds += time.process_time() - start
-    return found, seconds / len(pictures)
+    return compared, seconds / len(pictures)
 
 
-def by_model(model: Path, folder: Path, pictures: Sequence[Picture], weakest: Thermography) -> dict[str, Found]:
-    """Return what a shipped model's inspection reports, and all anomalies on its masks."""
+def by_model(
+    model: Path, folder: Path, pictures: Sequence[Picture]
+) -> tuple[dict[str, Excess], dict[str, Found], Thermography]:
+    """Return the excess on a shipped model's masks, what its inspection reports, and its settings."""
     from ddlivm.inspection.folder import find_pairs
     from ddlivm.inspection.inspection import InspectedPair
     from ddlivm.inspection.inspector import DEFAULT, Inspector
@@ -192,26 +190,21 @@ def by_model(model: Path, folder: Path, pictures: Sequence[Picture], weakest: Th
 
     inspector = Inspector.load(ShippedModel.load(model))
     names = {picture.name for picture in pictures}
-    found: dict[str, dict[str, Regions]] = {
-        "anomalies alone, model's masks": {},
-        "learned alone": {},
-        "whole output": {},
-    }
+    compared: dict[str, Excess] = {}
+    learned: dict[str, Regions] = {}
+    whole: dict[str, Regions] = {}
 
     def keep(entry: InspectedPair, pixels: AlignedPair) -> None:
-        name, raw = entry.pair.name, pixels.raw_infrared
+        name, raw, rest = entry.pair.name, pixels.raw_infrared, entry.anomalies
         height, width = pixels.raw_visible.shape[:2]
         seen = inspector.chain.panels(pixels.raw_visible)
         panels = panels_in_infrared(seen, (width, height), pixels.transform, entry.size)
-        all_anomalies = anomalies_of(excess(raw.values, panels, raw.radiometric), weakest)
-        learned = detections_of(entry.detections)
-        rest = entry.anomalies
-        found["anomalies alone, model's masks"][name] = all_anomalies
-        found["learned alone"][name] = learned
-        found["whole output"][name] = learned.joined(Regions(rest.boxes, rest.strengths, rest.shape_names))
+        compared[name] = excess(raw.values, panels, raw.radiometric)
+        learned[name] = detections_of(entry.detections)
+        whole[name] = learned[name].joined(Regions(rest.boxes, rest.strengths, rest.shape_names))
 
     inspector.inspect([pair for pair in find_pairs(folder).pairs if pair.name in names], head=DEFAULT, sink=keep)
-    return dict(found.items())
+    return compared, {"learned alone": learned, "whole output": whole}, inspector.thermography
 
 
 def detections_of(found: Detections) -> Regions:
@@ -257,23 +250,24 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a .json file for the figures")
     arguments = parser.parse_args()
     parameters = load_parameters(arguments.params).thermography
-    weakest = parameters.model_copy(update={"strength": WEAKEST})
     pictures = load_pictures(arguments.real)
-    drafted, seconds = by_draft_masks(arguments.real, pictures, weakest)
-    anomalies: dict[str, Found] = {"anomalies alone, draft masks": drafted}
+    drafted, seconds = by_draft_masks(arguments.real, pictures)
+    compared = {"anomalies alone, draft masks": drafted}
     others: dict[str, Found] = {}
     if arguments.model:
-        others = by_model(arguments.model, arguments.real, pictures, weakest)
-        anomalies |= {name: others.pop(name) for name in list(others) if name.startswith("anomalies")}
+        own, others, parameters = by_model(arguments.model, arguments.real, pictures)
+        compared["anomalies alone, model's masks"] = own
     elif arguments.detections:
         others = by_file(arguments.detections, pictures)
     figures: dict[str, Any] = {"pictures": len(pictures), "seconds_per_picture": round(seconds, 4)}
     print(f"{'':<48}{'recall':>7}{'false':>7}{'shape':>7}")
-    for name, found in anomalies.items():
-        kept = {key: regions.above(parameters.strength) for key, regions in found.items()}
-        figures[name] = {"at_default": score(kept, pictures), **crossed(found, pictures)}
+    for name, images in compared.items():
+        figures[name] = {
+            f"at {parameters.strength:g}": score(anomalies_of(images, parameters), pictures),
+            **crossed(at_strengths(images, parameters), pictures),
+        }
         for how, row in figures[name].items():
-            show(f"{name}, {how.replace('_', ' ')}", row)
+            show(f"{name}, {how}", row)
     for name, found in others.items():
         figures[name] = score(found, pictures)
         show(name, figures[name])
