@@ -13,6 +13,10 @@ UNCLASSIFIED = "unclassified anomaly"
 SAME = 0.3
 """IoU from which a detection and an anomaly are the same thing."""
 
+LARGEST = 8.0
+"""How many times its area a detection may have to explain an anomaly inside it: one of a row of modules says nothing of
+a hot cell in one of them."""
+
 COVERED = 0.5
 """Share of an anomaly from which detections that cover it explain it."""
 
@@ -20,8 +24,8 @@ COVERED = 0.5
 def unexplained(anomalies: Anomalies, detections: Detections) -> Anomalies:
     """Return the anomalies that no detection explains.
 
-    A detection explains an anomaly whose centre it holds, or that it overlaps enough; several explain one that they
-    cover for the most part.
+    A detection explains an anomaly that it overlaps enough, or whose centre it holds without being far larger; several
+    that are not far larger explain one that they cover for the most part.
 
     Args:
         anomalies: Of one image.
@@ -31,9 +35,15 @@ def unexplained(anomalies: Anomalies, detections: Detections) -> Anomalies:
         return anomalies
     centres = (anomalies.boxes[:, None, :2] + anomalies.boxes[:, None, 2:]) / 2
     holds = ((centres >= detections.boxes[:, :2]) & (centres <= detections.boxes[:, 2:])).all(axis=2)
-    explained = (holds | (iou_matrix(anomalies.boxes, detections.boxes) >= SAME)).any(axis=1)
-    covered = np.array([_covered(box, detections.boxes) for box in anomalies.boxes])
+    comparable = _areas(detections.boxes) <= LARGEST * _areas(anomalies.boxes)[:, None]
+    explained = (holds & comparable | (iou_matrix(anomalies.boxes, detections.boxes) >= SAME)).any(axis=1)
+    near = zip(anomalies.boxes, comparable, strict=True)
+    covered = np.array([_covered(box, detections.boxes[own]) for box, own in near])
     return anomalies[~explained & (covered < COVERED)]
+
+
+def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), np.float32)
 
 
 def _covered(box: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> float:

@@ -46,6 +46,7 @@ def plant(tmp_path: Path) -> Path:
     ("box", "explained"),
     [
         ((12, 12, 16, 16), True),  # its centre is in the detection
+        ((12, 12, 15, 15), False),  # which is 11 times larger than this one, and about something else
         ((0, 0, 24, 13), False),  # IoU 30 of 382, centre outside
         ((10, 10, 32, 20), True),  # IoU 100 of 220, its centre outside
         ((100, 100, 110, 110), True),  # two detections cover three quarters of it, its centre in neither
