@@ -48,7 +48,7 @@ def annotate(found: InspectedPair, pixels: AlignedPair) -> Image:
                 for kind, score in zip(own.classes, own.scores, strict=True)
             ]
             drawn = draw_boxes(drawn, own.boxes, labels, colour)
-        peaks = [f"anomaly {peak_of(found.anomalies, index)}" for index in range(len(found.anomalies))]
+        peaks = [peak_of(found.anomalies, index) for index in range(len(found.anomalies))]
         drawn = draw_boxes(drawn, found.anomalies.boxes, peaks, UNEXPLAINED)
         sides.append(drawn)
     return beside(sides)
