@@ -20,13 +20,14 @@ ARROWS = {
     # The demo's segmenter begins with the detector's pretrained features.
     "segmentation": {"detector"},
     "augmentation": set(),
-    "detector": set(),
+    "detector": {"thermography"},
     "evaluation": set(),
     "alignment": {"segmentation"},
     "training": {"detector", "augmentation"},
     # The source defects that head selection pastes are kept by HSTD augmentation; panels are found by the segmenter.
     "selection": {"detector", "augmentation", "segmentation"},
-    "inspection": {"alignment", "segmentation", "detector", "selection", "augmentation", "evaluation"},
+    "thermography": set(),
+    "inspection": {"alignment", "segmentation", "thermography", "detector", "selection", "augmentation", "evaluation"},
     "registry": {"inspection", "evaluation"},
 }
 HEAVY = ("torch", "torchvision", "mmdet", "mmcv", "mlflow", "kfp", "pandas", "lightning", "dvc", "timm")
@@ -134,7 +135,7 @@ def test_lightning_stays_in_training():
     assert all(user.startswith("ddlivm.training") for user in users)
 
 
-@pytest.mark.parametrize("package", ["data", "parameters", "simulation", "evaluation", "alignment"])
+@pytest.mark.parametrize("package", ["data", "parameters", "simulation", "evaluation", "alignment", "thermography"])
 def test_light_parts_load_nothing_heavy(package):
     heavy = [
         (module, entry.module)

@@ -18,13 +18,13 @@ STAGE = Stage(
     ),
     output="the shipped model's directory, the gate's verdict and the registered version",
     gate="everything",
-    sections=("alignment", "head_selection"),
+    sections=("alignment", "head_selection", "thermography"),
 )
 
 
 def work(run: Run) -> None:
     """Register one model."""
-    from ddlivm.parameters import Alignment, HeadSelection, InspectionSettings, Registration
+    from ddlivm.parameters import Alignment, HeadSelection, InspectionSettings, Registration, Thermography
     from ddlivm.registry.registration import register
 
     register(
@@ -39,6 +39,7 @@ def work(run: Run) -> None:
             alignment=run.section(Alignment),
             # A path of this machine means nothing where the model goes.
             head_selection=run.section(HeadSelection).model_copy(update={"sam_checkpoint": None}),
+            thermography=run.section(Thermography),
         ),
         run.gate,
         run.out,

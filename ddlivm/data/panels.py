@@ -1,4 +1,4 @@
-"""Which detections lie on panels: a hot place on the ground is not a defect of the plant."""
+"""Where the panels are in the infrared image, and which detections lie on them: hot ground is no defect."""
 
 import cv2
 import numpy as np
@@ -33,3 +33,23 @@ def on_panels(
     (x0, y0), (x1, y1) = low.T, high.T
     inside = covered[y1, x1] - covered[y0, x1] - covered[y1, x0] + covered[y0, x0]
     return np.asarray(inside >= share * (x1 - x0) * (y1 - y0))
+
+
+def panels_in_infrared(
+    panels: npt.NDArray[np.float32], visible_size: tuple[int, int], transform: Transform, size: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Return the panel probability in the raw infrared frame, (H, W) float32; 0 where the visible image shows nothing.
+
+    Args:
+        panels: (h, w) panel probability over the whole visible image, at any size.
+        visible_size: (width, height) of the raw visible image.
+        transform: raw infrared to raw visible pixels.
+        size: (width, height) of the raw infrared image.
+    """
+    height, width = panels.shape
+    shrink = np.diag([width / visible_size[0], height / visible_size[1], 1.0])
+    # OpenCV counts from pixel centres, transforms from corners.
+    half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1.0]])
+    matrix = np.linalg.inv(half) @ shrink @ np.vstack([transform.matrix, [0, 0, 1]]) @ half
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(panels, matrix[:2], size, flags=flags, borderValue=0), np.float32)

@@ -164,6 +164,8 @@ def _say(entry: "Rejected") -> None:
 
 
 def _tell(content: dict[str, Any], out: Path) -> None:
+    from ddlivm.inspection.basis import sentences
+
     alignment = content["alignment"]
     if alignment["unsure_pairs"]:
         print(
@@ -172,14 +174,17 @@ def _tell(content: dict[str, Any], out: Path) -> None:
             file=sys.stderr,
             flush=True,
         )
-    types = ", ".join(f"{name} {count}" for name, count in content["by_type"].items()) or "nothing"
+    types = ", ".join(f"{name} {count}" for name, count in content["by_type"].items()) or "none"
     print(
         f"{content['pairs']} pairs inspected, {len(content['rejected'])} files left out\n"
         f"{content['off_panels']} detections beside the panels left out\n"
         f"{content['detections']} detections with score >= {content['score_threshold']:g}: {types}\n"
+        f"{content['anomalies']} unclassified anomalies: hot regions of panels that no detection explains\n"
         f"alignment: scale {alignment['scale']:.3f}, offset {alignment['offset'][0]:.1f} {alignment['offset'][1]:.1f}, "
         f"confidence {alignment['confidence']:.2f}\n"
         f"head: {content['head']} ({content['head_choice']})\n"
-        f"report: {out / 'report.html'}",
+        "this rests on:\n"
+        + "".join(f"  {line}\n" for line in sentences(content["rests_on"]))
+        + f"report: {out / 'report.html'}",
         flush=True,
     )

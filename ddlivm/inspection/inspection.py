@@ -7,7 +7,9 @@ from typing import Literal, Self
 from ddlivm.data import Detections, Pair, PairAlignment
 from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.place import Place
+from ddlivm.parameters import Thermography
 from ddlivm.selection.choice import Candidate
+from ddlivm.thermography import Anomalies
 
 How = Literal["default", "selected", "named"]
 
@@ -44,6 +46,8 @@ class InspectedPair:
         common: xyxy raw infrared pixels that both cameras show; nothing outside was looked at.
         alignment: where the infrared image lies in the visible one.
         detections: in raw infrared pixels, best first.
+        anomalies: Hot regions of panels that no detection explains, strongest first.
+        panel_share: Share of the infrared image where panels were found, on which anomalies were looked for, 0 to 1.
         place: where it was taken; None where the files do not say.
         off_panels: how many detections were left out as they lie beside the panels.
     """
@@ -53,8 +57,21 @@ class InspectedPair:
     common: tuple[float, float, float, float]
     alignment: PairAlignment
     detections: Detections
+    anomalies: Anomalies
+    panel_share: float
     place: Place | None
     off_panels: int = 0
+
+    @property
+    def findings(self) -> int:
+        """How many detections and unexplained anomalies there are."""
+        return len(self.detections) + len(self.anomalies)
+
+    @property
+    def common_share(self) -> float:
+        """Share of the infrared image that the visible camera shows too, 0 to 1."""
+        x0, y0, x1, y1 = self.common
+        return (x1 - x0) * (y1 - y0) / (self.size[0] * self.size[1])
 
 
 @dataclass(frozen=True)
@@ -67,6 +84,7 @@ class Inspection:
         alignment: the plant's consensus.
         choice: the head.
         score_threshold: detections below it are left out.
+        thermography: When a hot region counted as an anomaly.
     """
 
     pairs: tuple[InspectedPair, ...]
@@ -74,6 +92,7 @@ class Inspection:
     alignment: PairAlignment
     choice: HeadChoice
     score_threshold: float
+    thermography: Thermography
 
     @property
     def unsure(self) -> int:

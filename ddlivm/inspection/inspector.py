@@ -1,4 +1,4 @@
-"""Inspect the pairs of one plant: read, align, choose a head, detect."""
+"""Inspect the pairs of one plant: read, align, choose a head, detect, and report what stays unexplained."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.data import AlignedPair, Pair, PairAlignment
+from ddlivm.data.panels import panels_in_infrared
 from ddlivm.errors import InputError
+from ddlivm.inspection.anomalies import unexplained
 from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.inspection import HeadChoice, InspectedPair, Inspection
 from ddlivm.inspection.model import ShippedModel
 from ddlivm.inspection.place import read_place
-from ddlivm.parameters import Alignment
+from ddlivm.parameters import Alignment, Thermography
+from ddlivm.thermography import excess, find_anomalies
 
 if TYPE_CHECKING:
     from ddlivm.alignment import PairEvidence
@@ -41,12 +44,14 @@ class Inspector:
         chain: from a pair to its detections, as it was judged.
         default: the head that is used where none can be selected.
         source_defects: loads what is pasted to select a head.
+        thermography: When a hot region counts as an anomaly.
     """
 
     align: Aligner
     chain: "Chain"
     default: str
     source_defects: "Callable[[], SourceDefects]"
+    thermography: Thermography
 
     @classmethod
     def load(cls, model: ShippedModel) -> Self:
@@ -71,6 +76,7 @@ class Inspector:
             ),
             default=model.card.default,
             source_defects=lambda: SourceDefects.load(model.defects),
+            thermography=settings.thermography,
         )
 
     def inspect(
@@ -119,7 +125,7 @@ class Inspector:
             if sink is not None:
                 sink(found, turn)
             _progress("detection", number, len(aligned))
-        return Inspection(tuple(inspected), tuple(rejected), site, choice, threshold)
+        return Inspection(tuple(inspected), tuple(rejected), site, choice, threshold, self.thermography)
 
     def _check_head(self, head: str) -> None:
         known = (DEFAULT, SELECT, *self.chain.detector.heads)
@@ -139,14 +145,21 @@ class Inspector:
 
     def _detect(self, pair: AlignedPair, head: str, threshold: float, alignment: PairAlignment) -> InspectedPair:
         raw = pair.raw_infrared
-        found = self.chain.detect(head, self.chain.see(pair))
-        reported = found.on_panels[found.on_panels.scores >= threshold]
+        size = (raw.values.shape[1], raw.values.shape[0])
+        view = self.chain.see(pair)
+        found = self.chain.detect(head, view)
+        detections = pair.frame.detections_to_raw(found.on_panels[found.on_panels.scores >= threshold])
+        seen = self.chain.panels(pair.raw_visible) if view.panels is None else view.panels
+        height, width = pair.raw_visible.shape[:2]
+        compared = excess(raw.values, panels_in_infrared(seen, (width, height), pair.transform, size), raw.radiometric)
         return InspectedPair(
             pair=pair.pair,
-            size=(raw.values.shape[1], raw.values.shape[0]),
+            size=size,
             common=pair.frame.crop,
             alignment=alignment,
-            detections=pair.frame.detections_to_raw(reported),
+            detections=detections,
+            anomalies=unexplained(find_anomalies(compared, self.thermography), detections),
+            panel_share=float(compared.panels.mean()),
             off_panels=int((found.beside.scores >= threshold).sum()),
             place=read_place(pair.pair.infrared_path, pair.pair.visible_path),
         )

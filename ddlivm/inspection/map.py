@@ -11,7 +11,7 @@ WIDTH, HEIGHT, MARGIN = 640, 420, 34
 
 
 def site_map(pairs: Sequence[InspectedPair]) -> str:
-    """Return an SVG with a disc a pair, its area growing with the detections; empty without two known places."""
+    """Return an SVG with a disc per pair, its area growing with the findings; empty without two known places."""
     known = [(entry, entry.place) for entry in pairs if entry.place is not None]
     if len({(place.latitude, place.longitude) for _, place in known}) < 2:
         return ""
@@ -25,13 +25,13 @@ def site_map(pairs: Sequence[InspectedPair]) -> str:
     height = round(max(y for _, y in metres) / span + 2 * MARGIN) + 20
     parts = []
     # Large discs first, so that small ones stay visible and can be pointed at.
-    for (entry, _), (x, y) in sorted(zip(known, metres, strict=True), key=lambda item: -len(item[0][0].detections)):
-        count = len(entry.detections)
+    for (entry, _), (x, y) in sorted(zip(known, metres, strict=True), key=lambda item: -item[0][0].findings):
+        count = entry.findings
         radius = 4 + 2.2 * count**0.5
-        label = f"{entry.pair.name}: {count} detection{'' if count == 1 else 's'}"
+        label = f"{entry.pair.name}: {counted(entry)}"
         parts.append(
             f'<circle cx="{x / span + MARGIN:.1f}" cy="{y / span + MARGIN:.1f}" r="{radius:.1f}" '
-            f'class="{"found" if count else "clean"}"><title>{escape(label)}</title></circle>'
+            f'class="{"found" if count else "none"}"><title>{escape(label)}</title></circle>'
         )
     step = _round_step(span * 140)
     bar = step / span
@@ -43,6 +43,15 @@ def site_map(pairs: Sequence[InspectedPair]) -> str:
     return (
         f'<svg class="map" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" '
         f'aria-label="Where the pictures were taken">{"".join(parts)}</svg>'
+    )
+
+
+def counted(entry: InspectedPair) -> str:
+    """Say how many detections and unclassified anomalies a pair has."""
+    detections, anomalies = len(entry.detections), len(entry.anomalies)
+    return (
+        f"{detections} detection{'' if detections == 1 else 's'}, "
+        f"{anomalies} unclassified anomal{'y' if anomalies == 1 else 'ies'}"
     )
 
 

@@ -19,8 +19,8 @@ from ddlivm.files import read_json, sha256, write_json
 from ddlivm.parameters import InspectionSettings
 
 FILE = "model.json"
-FORMAT = 2
-"""Of the directory; 1 had no settings and no calibrations."""
+FORMAT = 3
+"""Of the directory; 1 had no settings and no calibrations, 2 no settings of what is looked for without learning."""
 TRAINING_ONLY = ("history.json", "step3.safetensors", "infrared_step.safetensors")
 """What the stages' folders hold beside what an inspection reads."""
 PARTS = ("segmenter", "encoders", "bank", "defects")
@@ -187,7 +187,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _read_card(path: Path) -> ModelCard:
     content: Any = read_json(path)
     if isinstance(content, dict) and content.get("format") not in (None, FORMAT):
-        advice = "train the model again" if content["format"] == 1 else "update ddlivm"
+        advice = "train the model again" if content["format"] in (1, 2) else "update ddlivm"
         raise InputError(f"{path}: has format {content['format']}, {FORMAT} expected; {advice}")
     try:
         card = TypeAdapter(ModelCard).validate_python(content)

@@ -17,18 +17,21 @@ from ddlivm.evaluation.pictures import (
     to_infrared_frame,
 )
 from ddlivm.inspection.inspection import InspectedPair
+from ddlivm.thermography import Anomalies
 
 EXTERNAL: Colour = (0, 200, 60)
 INTERNAL: Colour = (40, 110, 255)
+UNEXPLAINED: Colour = (0, 225, 225)
 EDGE: Colour = (255, 60, 40)
 
 
 def annotate(found: InspectedPair, pixels: AlignedPair) -> Image:
-    """Draw a pair's detections in the raw infrared frame, on both images.
+    """Draw a pair's detections and unclassified anomalies in the raw infrared frame, on both images.
 
     Returns:
-        (H, 2W + gap, 3) uint8 RGB; types that can be seen in visible light are green, internal ones blue. What the
-        visible camera does not show is white on the right, and has a thin frame around the common ground on the left.
+        (H, 2W + gap, 3) uint8 RGB; types that can be seen in visible light are green, internal ones blue, anomalies
+        cyan with their peak. What the visible camera does not show is white on the right, and has a thin frame around
+        the common ground on the left.
     """
     infrared = paint(pixels.raw_infrared.values)
     visible = to_infrared_frame(pixels.raw_visible, pixels.transform, found.size)
@@ -45,8 +48,16 @@ def annotate(found: InspectedPair, pixels: AlignedPair) -> Image:
                 for kind, score in zip(own.classes, own.scores, strict=True)
             ]
             drawn = draw_boxes(drawn, own.boxes, labels, colour)
+        peaks = [peak_of(found.anomalies, index) for index in range(len(found.anomalies))]
+        drawn = draw_boxes(drawn, found.anomalies.boxes, peaks, UNEXPLAINED)
         sides.append(drawn)
     return beside(sides)
+
+
+def peak_of(anomalies: Anomalies, index: int) -> str:
+    """Say how high an anomaly rises above healthy panels."""
+    unit = "K" if anomalies.unit == "K" else "dev."
+    return f"+{anomalies.peaks[index]:.1f} {unit}"
 
 
 def compare(infrared: npt.NDArray[np.float32], visible: Image, transform: Transform) -> Image:

@@ -27,6 +27,7 @@ from ddlivm.parameters.parameters import Parameters, Profile
 from ddlivm.parameters.registration import Registration
 from ddlivm.parameters.report import Report
 from ddlivm.parameters.simulation import Simulation
+from ddlivm.parameters.thermography import Thermography
 
 __all__ = [
     "Alignment",
@@ -45,6 +46,7 @@ __all__ = [
     "Report",
     "Section",
     "Simulation",
+    "Thermography",
     "flatten",
     "load_parameters",
     "merge",

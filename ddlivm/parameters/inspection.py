@@ -3,6 +3,7 @@
 from ddlivm.parameters.alignment import Alignment
 from ddlivm.parameters.base import Section
 from ddlivm.parameters.head_selection import HeadSelection
+from ddlivm.parameters.thermography import Thermography
 
 
 class InspectionSettings(Section):
@@ -11,7 +12,9 @@ class InspectionSettings(Section):
     Attributes:
         alignment: As in the stage.
         head_selection: As in the stage, without its SAM checkpoint, which does not travel.
+        thermography: When a hot region that no detection explains is reported.
     """
 
     alignment: Alignment
     head_selection: HeadSelection
+    thermography: Thermography

@@ -17,6 +17,7 @@ from ddlivm.parameters.hstd_augmentation import HstdAugmentation
 from ddlivm.parameters.registration import Registration
 from ddlivm.parameters.report import Report
 from ddlivm.parameters.simulation import Simulation
+from ddlivm.parameters.thermography import Thermography
 
 Profile = Literal["demo", "small", "paper"]
 
@@ -45,6 +46,7 @@ class Parameters(Section):
     cross_domain_evaluation: CrossDomainEvaluation
     report: Report
     registration: Registration
+    thermography: Thermography
 
     @model_validator(mode="after")
     def _folds_are_sites(self) -> "Parameters":

@@ -30,14 +30,16 @@ class ServedModel(PythonModel):
             params: unused.
 
         Returns:
-            A row a detection: `pair`, `type`, `score`, and xyxy raw infrared pixels.
+            A row per finding: `pair`, `type`, `score`, and xyxy raw infrared pixels. Hot regions that no detection
+            explains have `source` anomaly and the type `unclassified anomaly`; they have no score, but `shape`, `size`
+            in pixels, and `peak` with its `unit`. Without rows nothing reached the thresholds, no more.
 
         Raises:
             InputError: an image cannot be read.
         """
         from ddlivm.data import Pair
         from ddlivm.errors import InputError
-        from ddlivm.inspection.tables import detection_rows
+        from ddlivm.inspection.tables import finding_rows
         from ddlivm.registry.signature import OUTPUTS
 
         with tempfile.TemporaryDirectory() as scratch:
@@ -51,9 +53,9 @@ class ServedModel(PythonModel):
         if inspection.rejected:  # a pair that is silently left out would look like one without defects
             raise InputError("; ".join(entry.reason for entry in inspection.rejected))
         columns = [name for name, _ in OUTPUTS]
-        return pandas.DataFrame(
-            [[row[name] for name in columns] for row in detection_rows(inspection)], columns=columns
-        )
+        frame = pandas.DataFrame([[row[name] for name in columns] for row in finding_rows(inspection)], columns=columns)
+        numbers = {name: float for name, kind in OUTPUTS if kind == "double"}
+        return frame.astype(numbers)  # what does not apply is NaN, in a column of nothing else too
 
 
 mlflow.models.set_model(ServedModel())

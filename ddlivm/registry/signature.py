@@ -15,8 +15,13 @@ OUTPUTS = (
     ("y0", "double"),
     ("x1", "double"),
     ("y1", "double"),
+    ("source", "string"),
+    ("shape", "string"),
+    ("size", "double"),
+    ("peak", "double"),
+    ("unit", "string"),
 )
-"""A row a detection: xyxy raw infrared pixels."""
+"""A row per finding: xyxy raw infrared pixels; an anomaly has no score, a detection no shape, size, peak and unit."""
 
 
 def signature() -> "ModelSignature":

@@ -12,14 +12,18 @@ from ddlivm.augmentation.source_defects import SourceDefects
 from ddlivm.data import Detections, PairAlignment, Transform, load_taxonomy
 from ddlivm.data.calibration import Calibration
 from ddlivm.inspection.inspector import Images, Inspector
+from ddlivm.parameters import Thermography
 from ddlivm.selection.chain import Panels
-from tests.selection.fakes import FakeDetector, bank, chain_of, panels_everywhere
+from tests.selection.fakes import FakeDetector, bank, chain_of
 
 SIZE, VISIBLE_SIZE = (320, 256), (560, 400)
 TRANSFORM = Transform(1.75, 14.0, -21.0)
 """The visible camera looks a little up and to the left: infrared rows 12 to 240 and columns up to 312 are common."""
 SPOT = (100.0, 80.0, 120.0, 96.0)
 DUST = load_taxonomy().index("dust")
+
+
+THERMOGRAPHY = Thermography(grow=3.0, strength=8.0, module=3.5, minimum_kelvin=1.0, minimum_area=10.0)
 
 
 def write_pair(infrared: Path, visible: Path, spots: int = 1, gps: bool = False) -> None:
@@ -76,7 +80,7 @@ def unsure(values: npt.NDArray[np.float32]) -> Detections:
 
 def make_inspector(
     source_defects: SourceDefects | None = None,
-    panels: Panels = panels_everywhere,
+    panels: Panels = panels_by_colour,
     calibrations: Mapping[str, Calibration] | None = None,
 ) -> Inspector:
     detector = FakeDetector({"fcos-002": bright_spots, "fcos-004": bright_spots, "mask_rcnn-004": unsure})
@@ -85,4 +89,5 @@ def make_inspector(
         chain=chain_of(detector, panels, calibrations),
         default="fcos-004",
         source_defects=lambda: source_defects or bank(),
+        thermography=THERMOGRAPHY,
     )

@@ -92,8 +92,9 @@ def test_a_model_of_another_format_or_other_classes_or_with_files_outside_is_ref
     path = model.folder / "model.json"
     content = read_json(path)
     for change, reason in (
-        ({"format": 1}, "has format 1, 2 expected; train the model again"),
-        ({"format": 3}, "has format 3, 2 expected; update ddlivm"),
+        ({"format": 1}, "has format 1, 3 expected; train the model again"),
+        ({"format": 2}, "has format 2, 3 expected; train the model again"),
+        ({"format": 4}, "has format 4, 3 expected; update ddlivm"),
         ({"settings": {}}, r"settings\.alignment: Field required"),
         ({"classes": ["hail"]}, "are not the taxonomy's"),
         ({"files": {"../secret": "0" * 64}}, "no part of a model"),

@@ -51,7 +51,7 @@ SCORES = SelectionScores(
 def settings() -> InspectionSettings:
     """What params.yaml says."""
     own = load_parameters(ROOT / "params.yaml")
-    return InspectionSettings(alignment=own.alignment, head_selection=own.head_selection)
+    return InspectionSettings(alignment=own.alignment, head_selection=own.head_selection, thermography=own.thermography)
 
 
 def measures(

@@ -88,7 +88,8 @@ def by_head_selection(data: Path, selection: Path) -> Found:
 def by_predict(data: Path, model: Path, out: Path) -> Found:
     predict(data / "site2", model, out, None, None, "select")
     content = read_json(out / "detections.coco.json")
-    return flat(content["annotations"], {image["id"]: Path(image["file_name"]).stem for image in content["images"]})
+    detections = [row for row in content["annotations"] if row["source"] == "detector"]
+    return flat(detections, {image["id"]: Path(image["file_name"]).stem for image in content["images"]})
 
 
 def flat(rows: list[dict[str, Any]], names: dict[int, str]) -> Found:
@@ -105,6 +106,7 @@ def by_the_served_model(data: Path) -> Found:
     with mlflow_client():
         served = mlflow.pyfunc.load_model("models:/plants@champion")
         table = served.predict(pandas.DataFrame(rows, columns=["pair", "infrared", "visible"]))
+    table = table[table["source"] == "detector"].copy()
     table["x1"] -= table["x0"]
     table["y1"] -= table["y0"]
     columns = ["pair", "type", "score", "x0", "y0", "x1", "y1"]

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from ddlivm.data.calibration import Calibration
 from ddlivm.errors import InputError
 from ddlivm.inspection.inspector import Inspector
 from ddlivm.registry.command import local_model
+from ddlivm.registry.signature import OUTPUTS
 from ddlivm.registry.store import mlflow_client
 from tests.inspection.plants import SPOT, make_inspector, write_pair
 from tests.registry.parts import make_parts
@@ -41,3 +43,27 @@ def test_the_registered_model_detects_in_the_bytes_of_pairs(
     assert table.loc[0, ["x0", "y0", "x1", "y1"]].tolist() == pytest.approx(list(SPOT), abs=2)
     assert [path.name for path in loaded] == ["model"]
     assert local_model("models:/plants@champion").name == "model"
+
+
+def test_what_no_detection_explains_is_a_row_without_a_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str
+):
+    silent = {head: Calibration(0.95) for head in ("fcos-002", "fcos-004", "mask_rcnn-004")}
+    monkeypatch.setattr(Inspector, "load", classmethod(lambda _, __: make_inspector(calibrations=silent)))
+    make_parts(tmp_path / "parts").register(tmp_path / "build" / "registration")
+    files = tmp_path / "a_T.jpg", tmp_path / "a_V.jpg"
+    write_pair(*files, spots=1)
+    with mlflow_client():
+        import mlflow
+        import pandas
+
+        served = mlflow.pyfunc.load_model("models:/plants@champion")
+        row = ["a", *(path.read_bytes() for path in files)]
+        table = served.predict(pandas.DataFrame([row], columns=["pair", "infrared", "visible"]))
+    assert list(table.columns) == [name for name, _ in OUTPUTS]
+    assert table[["pair", "type", "source", "unit"]].to_numpy().tolist() == [
+        ["a", "unclassified anomaly", "anomaly", "deviations"]
+    ]
+    assert table["score"].isna().all()
+    assert table.loc[0, ["x0", "y0", "x1", "y1"]].tolist() == pytest.approx(list(SPOT), abs=3)
+    assert table.loc[0, "peak"] > 8
