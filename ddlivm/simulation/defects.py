@@ -175,7 +175,7 @@ def _facility(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
 
 def _dirty(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
     """A bird dropping or a soil stain on a cell or two."""
-    radii = (float(rng.uniform(0.05, 0.12)), float(rng.uniform(0.05, 0.15)))
+    radii = (float(rng.uniform(0.07, 0.17)), float(rng.uniform(0.07, 0.19)))
     centre = _place(module, radii, rng)
     stains = [Look("stain", _blob(centre, radii, rng), _seed(rng))]
     for _ in range(int(rng.integers(0, 4))):
@@ -260,8 +260,8 @@ def _open_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defec
 
 
 def _internal_damage(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
-    """One to three cells that lost contact or have shunts; nothing shows in visible light."""
-    columns, rows = ((1, 1), (1, 1), (2, 1), (1, 2), (1, 3))[int(rng.integers(5))]
+    """One to four cells that lost contact or have shunts; nothing shows in visible light."""
+    columns, rows = ((1, 1), (2, 1), (1, 2), (2, 2), (3, 1), (1, 3))[int(rng.integers(6))]
     column = int(rng.integers(table.cells[0] - columns + 1))
     row = int(rng.integers(table.cells[1] - rows + 1))
     heat = tuple(

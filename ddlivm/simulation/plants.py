@@ -136,12 +136,12 @@ _WARM_GREY, _SAND_GREY = replace(_WARM, gain="linear"), replace(_SAND, gain="gam
 
 PLANTS = (
     Plant("site1", "A", "grass", _LANDSCAPE, Day(720, 19, 2.5, 38), _XT, 0.0385, 36, 3.0),
-    Plant("site2", "A", "grass", _POLY, Day(640, 24, 3.0, 52), _XT_B, 0.0300, 28, -5.0),
+    Plant("site2", "A", "grass", _POLY, Day(640, 24, 3.0, 52), _XT_B, 0.0275, 28, -5.0),
     Plant("site3", "B", "rooftop", _MONO_ROOF, Day(830, 22, 3.5, 62), _ROOF, 0.0340, 24, 88.0),
     Plant("site4", "C", "soil", _MONO_STRONG, Day(1040, 27, 2.0, 58), _STRONG_A, 0.0365, 45, 2.0),
-    Plant("site5", "C", "soil", _MONO_SPLIT, Day(1010, 23, 3.8, 50), _STRONG_B, 0.0320, 34, -8.0),
+    Plant("site5", "C", "soil", _MONO_SPLIT, Day(1010, 23, 3.8, 50), _STRONG_B, 0.0270, 34, -8.0),
     Plant("site6", "D", "grass", _POLY_STACK, Day(860, 36, 1.5, 46), _WARM, 0.0392, 40, 6.0),
-    Plant("site7", "D", "grass", _POLY_LARGE, Day(760, 35, 2.2, 40), _WARM_GREY, 0.0372, 34, -3.0),
+    Plant("site7", "D", "grass", _POLY_LARGE, Day(760, 35, 2.2, 40), _WARM_GREY, 0.0330, 34, -3.0),
     Plant("site8", "E", "sand", _MONO_SAND_TALL, Day(900, 29, 4.5, 55), _SAND, 0.0460, 33, 0.0),
     Plant("site9", "E", "sand", _MONO_SAND, Day(690, 21, 2.8, 36), _SAND_GREY, 0.0300, 27, 9.0),
 )
