@@ -15,7 +15,8 @@ from tests.thermography.drawn import settings
 PARTS = ("internal_damage", "external_damage", "dirty", "diode_failure", "grass_tree")
 """Types that heat a part of a module, the rest of which is their reference. That of a whole module is its neighbours:
 as wrong as healthy modules differ from one another."""
-CASES = ((0, 5), (3, 5), (4, 6), (5, 7))
+CASES = ((1, 5), (3, 5), (4, 7), (5, 7))
+"""Radiometric sites, by their place in `PLANTS`, and seeds of pairs that show panels."""
 
 Celsius = npt.NDArray[np.float32]
 
