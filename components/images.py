@@ -17,6 +17,7 @@ GROUPS: dict[str, Group] = {
     "cross_domain_evaluation": "light",
     "report": "light",
     "registration": "light",
+    "adaptation": "heavy",
 }
 """Which dependencies a stage's image holds: `light` has no torch."""
 

@@ -1,12 +1,13 @@
 """The command `ddlivm`: its subcommands live beside what they do."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from ddlivm.errors import InputError
+from ddlivm.errors import InputError, Stopped
 from ddlivm.evaluation.command import summary
 
 Distributed = Literal["pod", "trainjob"]
@@ -77,12 +78,18 @@ def predict(
         str,
         typer.Option(help="`select` (on these pairs, as the model was judged), `default` (last FCOS head), or a name."),
     ] = "select",
+    adapt: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MINUTES", help="Tune the model on these pairs first, without labels; it stays in OUT/adapted."
+        ),
+    ] = None,
 ) -> None:
     """Find the defects in a folder of infrared and visible pairs."""
     from ddlivm.inspection.command import predict as work
     from ddlivm.registry.command import local_model
 
-    work(folder, local_model(model), out, names=names, score=score, head=head)
+    work(folder, local_model(model), out, names=names, score=score, head=head, adapt=adapt)
 
 
 @app.command()
@@ -225,6 +232,9 @@ def main() -> None:
     """Run the command; a bad input is one line on stderr and exit status 2."""
     try:
         app()
+    except Stopped as stop:
+        print(f"ddlivm: {stop}", file=sys.stderr, flush=True)
+        raise SystemExit(128 + signal.SIGTERM) from None
     except InputError as error:
         print(f"ddlivm: {error}", file=sys.stderr, flush=True)
         raise SystemExit(2) from None

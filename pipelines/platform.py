@@ -98,6 +98,7 @@ NEEDS = {
     "cross_domain_evaluation": LIGHT,
     "report": LIGHT,
     "registration": REGISTRY,
+    "adaptation": INFERENCE,
 }
 NOTIFICATION = Needs(cpu="100m", memory="256Mi", hours=1, secrets=("ddlivm-webhook",))
 

@@ -27,7 +27,11 @@ ARROWS = {
     # The source defects that head selection pastes are kept by HSTD augmentation; panels are found by the segmenter.
     "selection": {"detector", "augmentation", "segmentation"},
     "thermography": set(),
-    "inspection": {"alignment", "segmentation", "thermography", "detector", "selection", "augmentation", "evaluation"},
+    "adaptation": {"detector", "training", "augmentation", "thermography", "selection"},
+    "inspection": {
+        *("alignment", "segmentation", "thermography", "detector", "selection", "augmentation", "evaluation"),
+        "adaptation",
+    },
     "registry": {"inspection", "evaluation"},
 }
 HEAVY = ("torch", "torchvision", "mmdet", "mmcv", "mlflow", "kfp", "pandas", "lightning", "dvc", "timm")

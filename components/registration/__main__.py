@@ -18,13 +18,20 @@ STAGE = Stage(
     ),
     output="the shipped model's directory, the gate's verdict and the registered version",
     gate="everything",
-    sections=("alignment", "head_selection", "thermography"),
+    sections=("alignment", "head_selection", "adaptation", "thermography"),
 )
 
 
 def work(run: Run) -> None:
     """Register one model."""
-    from ddlivm.parameters import Alignment, HeadSelection, InspectionSettings, Registration, Thermography
+    from ddlivm.parameters import (
+        Adaptation,
+        Alignment,
+        HeadSelection,
+        InspectionSettings,
+        Registration,
+        Thermography,
+    )
     from ddlivm.registry.registration import register
 
     register(
@@ -39,6 +46,7 @@ def work(run: Run) -> None:
             alignment=run.section(Alignment),
             # A path of this machine means nothing where the model goes.
             head_selection=run.section(HeadSelection).model_copy(update={"sam_checkpoint": None}),
+            adaptation=run.section(Adaptation),
             thermography=run.section(Thermography),
         ),
         run.gate,

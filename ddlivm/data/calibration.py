@@ -13,6 +13,9 @@ DECIMALS = 5
 class Calibration:
     """A head's calibration: a logistic curve over the logit of its scores, and the shipped threshold.
 
+    With `any_type` a place's score is how likely any defect is there, whatever its type: a head that is sure of a
+    defect and unsure of its type splits its score between the types.
+
     Attributes:
         threshold: The calibrated score from which on a detection is reported, 0 to 1.
         slope: Factor of the score's logit; with a slope of 1 and an offset of 0 scores stay as they are.
@@ -20,6 +23,7 @@ class Calibration:
         detections: How many detections on the sites that were set aside it was fitted on.
         accuracy: Share of these at or above the threshold that are right; None where nothing was set aside.
         recall40: Share of the defects of these sites that they find; None where nothing was set aside.
+        any_type: Whether the curve is over the score of any type instead of the best one's.
     """
 
     threshold: float
@@ -28,9 +32,10 @@ class Calibration:
     detections: int = 0
     accuracy: float | None = None
     recall40: float | None = None
+    any_type: bool = False
 
     def probabilities(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the calibrated scores of (n,) raw ones, rounded."""
+        """Return the calibrated scores of raw ones of any shape, rounded."""
         values = scores.astype(np.float64)
         if (self.slope, self.offset) != (1.0, 0.0):
             values = 1 / (1 + np.exp(-(self.slope * logit(values) + self.offset)))

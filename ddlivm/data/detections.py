@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.data.calibration import DECIMALS
+from ddlivm.data.calibration import DECIMALS, Calibration
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,17 @@ class Detections:
         """Select by a mask, a slice or an index array."""
         others = None if self.alternatives is None else self.alternatives[index]
         return type(self)(self.boxes[index], self.scores[index], self.classes[index], others)
+
+    @property
+    def any_type(self) -> npt.NDArray[np.float32]:
+        """(n,) the score of a defect of any type at each place; that of the best one without alternatives."""
+        if self.alternatives is None:
+            return self.scores
+        return np.asarray(1 - (1 - self.scores) * np.prod(1 - self.alternatives, axis=1), np.float32)
+
+    def calibrated(self, calibration: Calibration) -> npt.NDArray[np.float32]:
+        """Return the (n,) calibrated scores of detections with raw ones."""
+        return calibration.probabilities(self.any_type if calibration.any_type else self.scores)
 
     @classmethod
     def of(cls, boxes: npt.ArrayLike, scores: npt.ArrayLike, classes: npt.ArrayLike) -> Self:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from torch import nn
 
@@ -77,6 +77,7 @@ LAYOUTS = {
 }
 
 
+@runtime_checkable
 class Freezing(Protocol):
     """An encoder whose leading stages can be taken out of training; importing its module takes timm's seconds."""
 

@@ -1,6 +1,7 @@
 """The commands `ddlivm predict` and `ddlivm align`."""
 
 import json
+import shutil
 import sys
 import warnings
 from pathlib import Path
@@ -14,9 +15,13 @@ if TYPE_CHECKING:  # images and models are loaded where the work is
 PICTURES = "annotated"
 SUMMARY = "summary.json"
 ALIGNMENT = "alignment.json"
+ADAPTED = "adapted"
+"""The adapted model's directory within an inspection."""
 
 
-def predict(folder: Path, model: Path, out: Path, names: str | None, score: float | None, head: str) -> None:
+def predict(
+    folder: Path, model: Path, out: Path, names: str | None, score: float | None, head: str, adapt: float | None = None
+) -> None:
     """Inspect a folder of pairs and write what was found.
 
     Args:
@@ -26,17 +31,24 @@ def predict(folder: Path, model: Path, out: Path, names: str | None, score: floa
         names: the rule of the files' names, where they follow none of the usual ones.
         score: detections below it are left out; None for the threshold that ships with the head.
         head: `select` on these pairs, `default`, or a head's name.
+        adapt: Minutes to tune the model on these pairs first; the adapted model stays in `out/adapted`. None detects
+            with the model as it shipped.
 
     Raises:
-        InputError: no model, no pair that can be used, or `out` holds something else.
+        InputError: no model, no pair that can be used, `out` holds something else, or `adapt` is out of range.
+        Stopped: SIGTERM came while the model was tuned; the same command goes on.
     """
     from ddlivm.files import replacing, write_json
     from ddlivm.inspection.folder import find_pairs
     from ddlivm.inspection.model import ShippedModel
+    from ddlivm.parameters.adaptation import MOST_MINUTES
 
+    if adapt is not None and not 0 < adapt <= MOST_MINUTES:
+        raise InputError(f"--adapt {adapt:g}: expected minutes above 0, {MOST_MINUTES:g} at most; 5 do on two cores")
     _check_out(out, folder)
     shipped = ShippedModel.load(model)
     found = find_pairs(folder, names)
+    scratch = out.with_name(f".{out.name}.adaptation")
     with replacing(out) as place:
         (place / PICTURES).mkdir(parents=True)
         for entry in found.rejected:
@@ -47,6 +59,7 @@ def predict(folder: Path, model: Path, out: Path, names: str | None, score: floa
 
         from ddlivm.data import AlignedPair
         from ddlivm.evaluation.pictures import write_jpeg
+        from ddlivm.inspection.adaptation import Adapter, scratch_of
         from ddlivm.inspection.inspection import InspectedPair
         from ddlivm.inspection.inspector import Inspector
         from ddlivm.inspection.pictures import annotate
@@ -60,12 +73,17 @@ def predict(folder: Path, model: Path, out: Path, names: str | None, score: floa
         def draw(pair: InspectedPair, pixels: AlignedPair) -> None:
             write_jpeg(place / PICTURES / f"{pair.pair.name}.jpg", annotate(pair, pixels))
 
-        inspection = inspector.inspect(found.pairs, score, head, draw, _say).with_rejected(found.rejected)
+        adapter = None
+        if adapt is not None:
+            work = scratch_of(shipped, found.pairs, adapt, scratch)
+            adapter = Adapter.of(shipped, adapt, work, place / ADAPTED)
+        inspection = inspector.inspect(found.pairs, score, head, draw, _say, adapter).with_rejected(found.rejected)
         content = summary(inspection, shipped)
         write_coco(place / "detections.coco.json", inspection)
         write_csv(place / "detections.csv", inspection)
         write_json(place / SUMMARY, content)
         write_report(place, inspection, shipped)
+    shutil.rmtree(scratch, ignore_errors=True)
     _tell(content, out)
 
 
@@ -164,6 +182,7 @@ def _say(entry: "Rejected") -> None:
 
 
 def _tell(content: dict[str, Any], out: Path) -> None:
+    from ddlivm.inspection.adaptation import told
     from ddlivm.inspection.basis import sentences
 
     alignment = content["alignment"]
@@ -183,7 +202,8 @@ def _tell(content: dict[str, Any], out: Path) -> None:
         f"alignment: scale {alignment['scale']:.3f}, offset {alignment['offset'][0]:.1f} {alignment['offset'][1]:.1f}, "
         f"confidence {alignment['confidence']:.2f}\n"
         f"head: {content['head']} ({content['head_choice']})\n"
-        "this rests on:\n"
+        + "".join(f"{line}\n" for line in told(content["adaptation"]))
+        + "this rests on:\n"
         + "".join(f"  {line}\n" for line in sentences(content["rests_on"]))
         + f"report: {out / 'report.html'}",
         flush=True,

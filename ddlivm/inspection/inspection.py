@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
+from ddlivm.adaptation.record import AdaptationRecord
 from ddlivm.data import Detections, Pair, PairAlignment
 from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.place import Place
@@ -11,7 +12,7 @@ from ddlivm.parameters import Thermography
 from ddlivm.selection.choice import Candidate
 from ddlivm.thermography import Anomalies
 
-How = Literal["default", "selected", "named"]
+How = Literal["default", "selected", "named", "adapted"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class HeadChoice:
 
     Attributes:
         head: its name.
-        how: the model's default, selected on these pairs, or named by the user.
+        how: the model's default, selected on these pairs, named by the user, or adapted to these pairs.
         candidates: every head and how it held, where it was selected.
         notes: what a reader of the choice must know.
     """
@@ -33,7 +34,7 @@ class HeadChoice:
     @property
     def transductive(self) -> bool:
         """Whether the pairs that were inspected took part in the choice."""
-        return self.how == "selected"
+        return self.how in ("selected", "adapted")
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ class Inspection:
         choice: the head.
         score_threshold: detections below it are left out.
         thermography: When a hot region counted as an anomaly.
+        adaptation: What adapting the model to these pairs cost and changed; None where it was not asked for.
     """
 
     pairs: tuple[InspectedPair, ...]
@@ -93,6 +95,7 @@ class Inspection:
     choice: HeadChoice
     score_threshold: float
     thermography: Thermography
+    adaptation: AdaptationRecord | None = None
 
     @property
     def unsure(self) -> int:

@@ -1,7 +1,7 @@
 """Inspect the pairs of one plant: read, align, choose a head, detect, and report what stays unexplained."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ddlivm.data import AlignedPair, Pair, PairAlignment
 from ddlivm.data.panels import panels_in_infrared
 from ddlivm.errors import InputError
+from ddlivm.inspection.adaptation import Adapter
 from ddlivm.inspection.anomalies import unexplained
 from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.inspection import HeadChoice, InspectedPair, Inspection
@@ -86,6 +87,7 @@ class Inspector:
         head: str = SELECT,
         sink: Sink | None = None,
         reject: Callable[[Rejected], None] | None = None,
+        adapter: Adapter | None = None,
     ) -> Inspection:
         """Inspect one plant.
 
@@ -95,6 +97,8 @@ class Inspector:
             head: `select` on these pairs, `default`, or a head's name.
             sink: is given each inspected pair with its pixels, while they are in memory.
             reject: is given each pair that is left out.
+            adapter: Adapts the head to these pairs first, the default one unless one is named; None detects with the
+                head as it shipped.
 
         Raises:
             InputError: no such head, or no pair can be used.
@@ -107,25 +111,47 @@ class Inspector:
             if reject is not None:
                 reject(entry)
 
-        site, alignments = self.align(_readable(pairs, leave_out))
-        usable = [pair for pair in pairs if pair.name in alignments]
-        if not usable:
-            raise InputError(NONE_LEFT)
-        aligned = [
-            AlignedPair(pair, alignments[pair.name].transform, self.chain.detector.working_size) for pair in usable
-        ]
-        choice = self._choose(head, aligned)
-        threshold = self.chain.calibration(choice.head).threshold if score is None else score
+        site, alignments, aligned = self.align_pairs(pairs, leave_out)
+        judge, choice, record = self, None, None
+        if adapter is not None:
+            base = self.default if head in (DEFAULT, SELECT) else head
+            chain, chosen, record = adapter.adapt(self.chain, base, aligned)
+            if record.kept:
+                judge, choice = replace(self, chain=chain), HeadChoice(chosen, "adapted")
+        choice = choice or self._choose(head, aligned)
+        threshold = judge.chain.calibration(choice.head).threshold if score is None else score
         inspected = []
         for number, pair in enumerate(aligned, start=1):
             # A copy keeps its images no longer than its turn.
             turn = AlignedPair(pair.pair, pair.transform, pair.working_size)
-            found = self._detect(turn, choice.head, threshold, alignments[pair.pair.name])
+            found = judge._detect(turn, choice.head, threshold, alignments[pair.pair.name])
             inspected.append(found)
             if sink is not None:
                 sink(found, turn)
             _progress("detection", number, len(aligned))
-        return Inspection(tuple(inspected), tuple(rejected), site, choice, threshold, self.thermography)
+        return Inspection(tuple(inspected), tuple(rejected), site, choice, threshold, self.thermography, record)
+
+    def align_pairs(
+        self, pairs: Sequence[Pair], leave_out: Callable[[Rejected], None]
+    ) -> tuple[PairAlignment, Mapping[str, PairAlignment], list[AlignedPair]]:
+        """Align one plant's pairs.
+
+        Args:
+            pairs: its pairs.
+            leave_out: is given each pair that cannot be read.
+
+        Returns:
+            The plant's alignment, each pair's by name, and the aligned pairs.
+
+        Raises:
+            InputError: no pair can be used.
+        """
+        site, alignments = self.align(_readable(pairs, leave_out))
+        usable = [pair for pair in pairs if pair.name in alignments]
+        if not usable:
+            raise InputError(NONE_LEFT)
+        size = self.chain.detector.working_size
+        return site, alignments, [AlignedPair(pair, alignments[pair.name].transform, size) for pair in usable]
 
     def _check_head(self, head: str) -> None:
         known = (DEFAULT, SELECT, *self.chain.detector.heads)

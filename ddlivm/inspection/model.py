@@ -20,7 +20,8 @@ from ddlivm.parameters import InspectionSettings
 
 FILE = "model.json"
 FORMAT = 3
-"""Of the directory; 1 had no settings and no calibrations, 2 no settings of what is looked for without learning."""
+"""Of the directory; 1 had no settings and no calibrations, 2 no settings of what is looked for without learning and
+of adaptation, and no source tiles."""
 TRAINING_ONLY = ("history.json", "step3.safetensors", "infrared_step.safetensors")
 """What the stages' folders hold beside what an inspection reads."""
 PARTS = ("segmenter", "encoders", "bank", "defects")
@@ -41,6 +42,7 @@ class ModelCard:
         calibrations: Each head's calibration, with the threshold that ships.
         settings: What an inspection runs with.
         files: path within the directory to sha256.
+        adaptation: What the adaptation to a flight cost and changed, where the model is adapted to one.
     """
 
     format: int
@@ -53,6 +55,7 @@ class ModelCard:
     calibrations: dict[str, Calibration]
     settings: InspectionSettings
     files: dict[str, str]
+    adaptation: dict[str, Any] | None = None
 
     def content(self) -> dict[str, Any]:
         """Return the card as `model.json` holds it."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ddlivm.data import load_taxonomy
+from ddlivm.inspection.adaptation import told
 from ddlivm.inspection.anomalies import UNCLASSIFIED
 from ddlivm.inspection.basis import basis, sentences
 from ddlivm.inspection.inspection import InspectedPair, Inspection
@@ -31,6 +32,7 @@ def write_report(folder: Path, inspection: Inspection, model: ShippedModel) -> N
     page = environment.get_template("report.html").render(
         inspection=inspection,
         card=model.card,
+        adaptation=told(inspection.adaptation.content() if inspection.adaptation else model.card.adaptation),
         identity=model.card.content_hash,
         detections=sum(len(entry.detections) for entry in inspection.pairs),
         off_panels=sum(entry.off_panels for entry in inspection.pairs),

@@ -130,6 +130,7 @@ def summary(inspection: Inspection, model: ShippedModel) -> dict[str, Any]:
         "head": inspection.choice.head,
         "head_choice": inspection.choice.how,
         "transductive": inspection.choice.transductive,
+        "adaptation": None if inspection.adaptation is None else inspection.adaptation.content(),
         "notes": list(inspection.choice.notes),
         "heads": [asdict(candidate) for candidate in inspection.choice.candidates],
         "alignment": {

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ddlivm.errors import InputError
 from ddlivm.files import read_yaml
+from ddlivm.parameters.adaptation import Adaptation
 from ddlivm.parameters.alignment import Alignment
 from ddlivm.parameters.background_removal import BackgroundRemoval
 from ddlivm.parameters.base import Section
@@ -30,6 +31,7 @@ from ddlivm.parameters.simulation import Simulation
 from ddlivm.parameters.thermography import Thermography
 
 __all__ = [
+    "Adaptation",
     "Alignment",
     "BackgroundRemoval",
     "Calibration",

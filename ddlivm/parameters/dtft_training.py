@@ -142,6 +142,8 @@ class DtftTraining(Training):
         settling: share of the epochs after which batch normalisation in the encoders keeps its statistics; 1 for never.
         measured_images: How many whole source images the statistics are measured on when they settle; 0 keeps the
             running averages over tiles, or those that came with the weights.
+        source_tiles: How many labelled tiles of each defect type travel with the model, as they were taken, so that it
+            can be adapted to a flight; at 256x192 pixels ten tiles take 5.5 MB.
         loss_weights: β₁ detection, β₂ positive distances, β₃ negative distances (Eq. 2).
         contrast: what Eq. 2 compares, and how.
     """
@@ -156,6 +158,7 @@ class DtftTraining(Training):
     encoder_rate: float = Field(gt=0, le=1)
     settling: float = Field(ge=0, le=1)
     measured_images: int = Field(ge=0)
+    source_tiles: int = Field(ge=1)
     loss_weights: tuple[float, float, float]
     contrast: Contrast
 

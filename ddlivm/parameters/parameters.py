@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from ddlivm.parameters.adaptation import Adaptation
 from ddlivm.parameters.alignment import Alignment
 from ddlivm.parameters.background_removal import BackgroundRemoval
 from ddlivm.parameters.base import Section
@@ -46,6 +47,7 @@ class Parameters(Section):
     cross_domain_evaluation: CrossDomainEvaluation
     report: Report
     registration: Registration
+    adaptation: Adaptation
     thermography: Thermography
 
     @model_validator(mode="after")

@@ -150,7 +150,9 @@ class Chain:
         calibration, others = self.calibration(head), found.alternatives
         if others is not None:
             others = np.where(others > 0, calibration.probabilities(others), 0).astype(np.float32)
-        return replace(found, scores=calibration.probabilities(found.scores), alternatives=others)
+        answer = replace(found, scores=found.calibrated(calibration), alternatives=others)
+        # Alternatives change the order; one type's curve does not.
+        return answer[np.argsort(-answer.scores, kind="stable")] if calibration.any_type else answer
 
     def _on_panels(self, found: Detections, view: View) -> npt.NDArray[np.bool_]:
         if view.panels is None:

@@ -26,7 +26,7 @@ def train_encoders(
     """Train both encoders on a fold's sources by Algorithm 1.
 
     Writes `encoders.safetensors`, `step3.safetensors` and `infrared_step.safetensors` (neck and FCOS head of steps 3
-    and 1), `detector.json` and `history.json`.
+    and 1), `detector.json`, `history.json`, and the source tiles that travel with the model.
 
     Args:
         data: the data set's folder.
@@ -58,6 +58,7 @@ def train_encoders(
         from ddlivm.training.batches import batches_of
         from ddlivm.training.dtft import Dtft
         from ddlivm.training.loop import train
+        from ddlivm.training.source_tiles import draw_source_tiles
 
         fabric = launch(parameters.precision)
         alone(fabric, lambda: decoded and decoded.result())
@@ -73,5 +74,7 @@ def train_encoders(
     save_weights(out / "step3.safetensors", {"": dtft.modules["joint_head"]})
     save_weights(out / "infrared_step.safetensors", {"": dtft.modules["infrared_head"]})
     architecture.save(out)
+    shown = batches.sampler.working_set
+    draw_source_tiles(shown, parameters.tiles, parameters.source_tiles, parameters.seed).save(out)
     write_json(out / "history.json", history)
     working_set.remove(work / "images")

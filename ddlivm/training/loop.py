@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from ddlivm import checkpoints
 from ddlivm.detector.processes import of_all
 from ddlivm.errors import InputError, Stopped
-from ddlivm.parameters.dtft_training import Training
 from ddlivm.progress import Progress
 from ddlivm.training.devices import alone, anywhere, mean
 from ddlivm.training.optimisation import Optimiser, rate_factor
@@ -52,6 +51,26 @@ class Task(Protocol[Batch]):
         """Called once an epoch is done, before its checkpoint is written, in the process that writes."""
 
 
+class Plan(Protocol):
+    """How long training is, and how often it is saved."""
+
+    @property
+    def epochs(self) -> int:
+        """How many epochs there are."""
+
+    @property
+    def warm_up(self) -> float:
+        """Share of the training in which the learning rate rises."""
+
+    @property
+    def seed(self) -> int:
+        """Seed of what mmdet's heads draw."""
+
+    @property
+    def checkpoint_minutes(self) -> float:
+        """Minutes between two checkpoints within an epoch."""
+
+
 @dataclass
 class Course:
     """How far training has come.
@@ -88,7 +107,7 @@ class Course:
         self.steps, self.sums = 0, {}
 
 
-def train(fabric: Fabric, task: Task[Same], batches: Epochs[Same], parameters: Training, work: Path) -> History:
+def train(fabric: Fabric, task: Task[Same], batches: Epochs[Same], parameters: Plan, work: Path) -> History:
     """Train from the newest checkpoint in `work`, or from the start.
 
     Every draw depends on the seed, the epoch and the place in it, or on torch's own generator, whose state checkpoints

@@ -110,7 +110,7 @@ class TileSampler:
         hstd, span = shares.method == "hstd", float(self.working_set.spans[place.pair])
         variants = self.working_set.infrared.shape[1]
         variant = int(rng.integers(1, variants)) if hstd and rng.random() < shares.diffused else 0
-        sample = self._cut(place, variant, rng)
+        sample = self.cut(place, variant, rng)
         if hstd and rng.random() < shares.altitude:
             sample = self._lower(sample, rng)
         if shares.method == "oa_mix":
@@ -148,7 +148,14 @@ class TileSampler:
             data.outlines[pair],
         )
 
-    def _cut(self, place: Place, variant: int, rng: np.random.Generator) -> Sample:
+    def cut(self, place: Place, variant: int, rng: np.random.Generator) -> Sample:
+        """Cut a tile of one of a pair's infrared images; its values count from the image's median.
+
+        Args:
+            place: What to show.
+            variant: The infrared image; 0 is the one that was taken.
+            rng: Draws the scale and where the tile lies around its box.
+        """
         data = self.working_set
         width, height = place.size
         low, high = np.log(self.tiles.scale)

@@ -13,6 +13,7 @@ from ddlivm.data.calibration import Calibration
 from ddlivm.evaluation.selection import Candidate
 from ddlivm.files import write_json
 from ddlivm.inspection.model import ShippedModel, build_model
+from tests.adaptation.flights import source_tiles
 from tests.registry.parts import SCORES, Parts, make_parts, settings
 
 CHANNELS = (16, 16, 16, 16)
@@ -58,6 +59,7 @@ def make_fresh_parts(
     infrared, visible = build.encoders(architecture)
     save_weights(parts / "encoders" / "encoders.safetensors", {"infrared": infrared, "visible": visible})
     architecture.save(parts / "encoders")
+    source_tiles().save(parts / "encoders")
     banked = architecture.with_mask_rcnn(MaskRcnnSpec((4.0,), 50, (64, 32), 64))
     entries: dict[str, dict[str, object]] = {}
     entry: Any

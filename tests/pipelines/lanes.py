@@ -10,6 +10,8 @@ from typing import Any
 from components.readme import stage_names
 from tests.imports import ROOT
 
+RETRAINING = [stage for stage in stage_names() if stage != "adaptation"]
+"""The stages of both lanes; the other one is started on a flight, when there is one."""
 LANE_FLAGS = ("--executor-input", "--cache-key", "--work")
 """What a lane may say otherwise, or not at all."""
 COLLECTED = {"--series": ("series",), "--figures": ("figures", "shipped_figures")}

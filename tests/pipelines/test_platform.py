@@ -7,7 +7,9 @@ from components.images import SCRATCH
 from pipelines import platform
 from pipelines.platform import NEEDS
 from tests.imports import ROOT
+from tests.pipelines.lanes import RETRAINING
 
+RETRAINED = [(stage, NEEDS[stage]) for stage in RETRAINING]
 GOLDEN = ROOT / "tests/pipelines/golden/retrain.yaml"
 SPECIFICATION, KUBERNETES = (dict(document) for document in yaml.safe_load_all(GOLDEN.read_text()))
 PLACED = KUBERNETES["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
@@ -27,14 +29,14 @@ def tasks_of(stage: str) -> list[dict[str, Any]]:
     return [task for task in tasks() if task["componentRef"]["name"].removesuffix("-2") == name]
 
 
-@pytest.mark.parametrize(("stage", "needs"), NEEDS.items())
+@pytest.mark.parametrize(("stage", "needs"), RETRAINED)
 def test_every_stage_runs_as_the_images_user_for_a_limited_time(stage, needs):
     placed = PLACED[label(stage)]
     assert placed["securityContext"] == {"runAsUser": "1000", "runAsGroup": "1000", "runAsNonRoot": True}
     assert int(placed["activeDeadlineSeconds"]) == needs.hours * 3600
 
 
-@pytest.mark.parametrize(("stage", "needs"), NEEDS.items())
+@pytest.mark.parametrize(("stage", "needs"), RETRAINED)
 def test_gpus_come_with_their_product_toleration_and_shared_memory(stage, needs):
     resources = SPECIFICATION["deploymentSpec"]["executors"][label(stage)]["container"]["resources"]
     placed = PLACED[label(stage)]
@@ -51,7 +53,7 @@ def test_gpus_come_with_their_product_toleration_and_shared_memory(stage, needs)
     assert term["values"] == list(platform.GPU_PRODUCTS)
 
 
-@pytest.mark.parametrize(("stage", "needs"), NEEDS.items())
+@pytest.mark.parametrize(("stage", "needs"), RETRAINED)
 def test_what_may_be_preempted_or_cut_off_is_tried_again_later_and_later(stage, needs):
     assert tasks_of(stage)
     for task in tasks_of(stage):
@@ -65,7 +67,7 @@ def test_what_may_be_preempted_or_cut_off_is_tried_again_later_and_later(stage, 
     assert (needs.retries is not None) == bool(needs.gpus or needs.secrets)
 
 
-@pytest.mark.parametrize(("stage", "needs"), NEEDS.items())
+@pytest.mark.parametrize(("stage", "needs"), RETRAINED)
 def test_what_resumes_keeps_its_scratch_in_a_claim(stage, needs):
     from components.readme import load_stage
 
@@ -75,7 +77,7 @@ def test_what_resumes_keeps_its_scratch_in_a_claim(stage, needs):
 
 
 def test_secrets_go_by_name_and_may_be_absent():
-    for stage, needs in NEEDS.items():
+    for stage, needs in RETRAINED:
         secrets = PLACED[label(stage)].get("secretAsEnv", [])
         assert tuple(secret["secretName"] for secret in secrets) == needs.secrets
         for secret in secrets:

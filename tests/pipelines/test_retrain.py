@@ -12,6 +12,7 @@ from pipelines.platform import NEEDS
 from pipelines.retrain import retrain
 from tests.imports import ROOT
 from tests.pipelines import miniature
+from tests.pipelines.lanes import RETRAINING
 
 GOLDEN = ROOT / "tests/pipelines/golden/retrain.yaml"
 
@@ -41,7 +42,7 @@ def test_has_at_most_ten_parameters_each_explained(specification):
 
 def test_every_stage_is_in_the_pipeline_with_what_it_needs(specification):
     executors = specification[0]["deploymentSpec"]["executors"]
-    for stage in stage_names():
+    for stage in RETRAINING:
         container = executors[f"exec-{stage.replace('_', '-')}"]["container"]
         assert container["command"] == ["python", "-m", f"components.{stage}"]
         assert ("accelerator" in container["resources"]) is bool(NEEDS[stage].gpus)

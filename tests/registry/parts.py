@@ -51,7 +51,12 @@ SCORES = SelectionScores(
 def settings() -> InspectionSettings:
     """What params.yaml says."""
     own = load_parameters(ROOT / "params.yaml")
-    return InspectionSettings(alignment=own.alignment, head_selection=own.head_selection, thermography=own.thermography)
+    return InspectionSettings(
+        alignment=own.alignment,
+        head_selection=own.head_selection,
+        adaptation=own.adaptation,
+        thermography=own.thermography,
+    )
 
 
 def measures(

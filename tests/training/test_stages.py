@@ -49,6 +49,8 @@ def test_what_is_written(trained):
         "infrared_step.safetensors",
         "detector.json",
         "history.json",
+        "source_tiles.json",
+        "source_tiles.safetensors",
     }
     assert set(bytes_of(bank)) == {
         "entry_000.safetensors",

@@ -1,0 +1,129 @@
+"""What adaptation to a flight changes: before and after, on real pairs and on simulated folds.
+
+    python -m benchmarks.adaptation --model build/registration/model --real ../shared/data --work /tmp/work --out FILE
+    python -m benchmarks.adaptation --model MODEL_OF_FOLD --data data --site site7 --work /tmp/work --out FILE
+
+On real pairs detections are judged as in `benchmarks.real_pairs`, whatever their type, at the threshold that ships.
+With `--half` the model is adapted to one half of the flight, by longitude, and judged on the other. On a simulated
+site, whose model must not have learnt from it, accuracy, recall@0.4 and mAP@0.4 are those of the evaluation. The labels
+are read when all is detected. A killed run goes on; several seeds may be given.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.real_pairs import Picture, detections_of, load_pictures, score
+from ddlivm.adaptation.adapt import Adapted
+from ddlivm.data import AlignedPair, DataSet, Detections
+from ddlivm.data.boxes import Boxes
+from ddlivm.evaluation.metrics import measure
+from ddlivm.files import write_json
+from ddlivm.inspection.adaptation import Adapter
+from ddlivm.inspection.folder import find_pairs
+from ddlivm.inspection.inspector import Inspector
+from ddlivm.inspection.model import ShippedModel
+from ddlivm.selection.chain import Chain
+
+REAL = "pv_pairs_xt2"
+Found = dict[str, Detections]
+
+
+def found_by(chain: Chain, head: str, pairs: list[AlignedPair]) -> Found:
+    """Return every detection on panels, by pair, in raw infrared pixels."""
+    turns = (replace(pair) for pair in pairs)
+    return {
+        pair.pair.name: pair.frame.detections_to_raw(chain.detect(head, chain.see(pair)).on_panels) for pair in turns
+    }
+
+
+def judged(found: Found, threshold: float, pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Judge what is reported from a threshold on by draft boxes, whatever the type."""
+    return score({name: detections_of(own[own.scores >= threshold]) for name, own in found.items()}, pictures)
+
+
+def run(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """Adapt once and judge before and after."""
+    model = ShippedModel.load(arguments.model)
+    inspector = Inspector.load(model)
+    folder = arguments.real / REAL if arguments.real else arguments.data / arguments.site
+    _, _, pairs = inspector.align_pairs(find_pairs(folder).pairs, print)
+    learnt, seen = pairs, pairs
+    pictures = load_pictures(folder) if arguments.real else []
+    if arguments.real:
+        middle = median(picture.longitude for picture in pictures)
+        if arguments.half:
+            own = {picture.name for picture in pictures if (picture.longitude <= middle) == (arguments.half == "west")}
+            pictures = [picture for picture in pictures if picture.name not in own]
+            learnt = [pair for pair in pairs if pair.pair.name in own]
+        judged_names = {picture.name for picture in pictures}
+        seen = [pair for pair in pairs if pair.pair.name in judged_names]
+    work = arguments.work / f"{arguments.half or 'whole'}-{seed}"
+    if arguments.steps:
+        work.mkdir(parents=True, exist_ok=True)
+        write_json(work / "plan.json", {"rounds": max(1, arguments.steps // 10)})
+    head = model.card.default
+    kept: list[Adapted] = []
+    adapter = Adapter.of(model, arguments.minutes, work, arguments.work / "adapted")
+    changes = {"seed": seed} | json.loads(arguments.settings)
+    settings = adapter.settings.model_validate(adapter.settings.model_dump() | changes)
+    adapter = replace(adapter, settings=settings, keep=kept.append)
+    chain, name, record = adapter.adapt(inspector.chain, head, learnt)
+    detected = {
+        "before": (found_by(inspector.chain, head, seen), inspector.chain.calibration(head).threshold),
+        "after": (found_by(chain, name, seen), chain.calibration(name).threshold),
+    }
+    figures: dict[str, Any] = {"record": record.content(), "judged pictures": len(seen)}
+    if arguments.real:
+        for when, (found, threshold) in detected.items():
+            scores = np.concatenate([entry.scores for entry in found.values()])
+            steps = sorted({threshold, *np.quantile(scores, [0.5, 0.8, 0.9, 0.95, 0.98]).round(3).tolist()})
+            figures[when] = {"threshold": threshold} | judged(found, threshold, pictures)
+            figures[f"{when}, other thresholds (these take the labels)"] = {
+                f"{step:.3f}": judged(found, step, pictures) for step in steps
+            }
+        return figures
+    labels = DataSet.load(arguments.data).site(arguments.site).labels
+    names = [pair.pair.name for pair in seen]
+    truth = Boxes.of((number, labels[name].defects) for number, name in enumerate(names))
+    for when, (found, threshold) in detected.items():
+        boxes_found = Boxes.of((number, found[name]) for number, name in enumerate(names)).canonical()
+        measures = measure(boxes_found, truth, threshold, 0.4)
+        figures[when] = {
+            "threshold": threshold,
+            "accuracy": round(measures.accuracy, 3),
+            "recall40": round(measures.recall40, 3),
+            "map40": round(measures.map40, 3),
+        }
+    return figures
+
+
+def main() -> None:
+    """Print the figures and write them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, default=Path("build/registration/model"))
+    parser.add_argument("--real", type=Path, help="folder of the real data")
+    parser.add_argument("--half", choices=("west", "east"), help="adapt to this half of the real flight only")
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    parser.add_argument("--site", default="site7", help="the simulated site that the model's fold held out")
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--steps", type=int, help="a number of steps instead of the minutes")
+    parser.add_argument("--settings", default="{}", help="JSON: other settings of the section")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--work", type=Path, required=True, help="scratch that survives a kill")
+    parser.add_argument("--out", type=Path, help="a .json file for the figures")
+    arguments = parser.parse_args()
+    table = {f"seed {seed}": run(arguments, seed) for seed in range(arguments.seeds)}
+    print(json.dumps(table, indent=1))
+    if arguments.out:
+        write_json(arguments.out, table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Calibrate an adapted head on pictures of the flight, without labels.
+
+Pastes are easier to find than what a flight really has, so that scores that are calibrated on them promise too much.
+What thermography reports on the same pictures is as hard as real defects are. It does not tell types apart well, so
+that a score is how likely any defect is there.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ddlivm.adaptation.judgement import Known, matches
+from ddlivm.data import Detections
+from ddlivm.data.calibration import DECIMALS, Calibration, logit
+from ddlivm.parameters import Adaptation
+from ddlivm.selection.calibration import UNKNOWN, fit_logistic
+
+Flags = npt.NDArray[np.bool_]
+
+
+def calibrated(
+    detections: Sequence[Detections], known: Sequence[Known], settings: Adaptation
+) -> tuple[Calibration, float]:
+    """Fit the adapted head's calibration.
+
+    Args:
+        detections: What it detects on each picture, with raw scores.
+        known: The pictures.
+        settings: The section.
+
+    Returns:
+        The calibration, and the false alarms per picture at its threshold: detections where nothing is known.
+    """
+    pairs = [matches(found, picture.labels) for found, picture in zip(detections, known, strict=True)]
+    right = np.concatenate([np.zeros(0, bool), *(match.any(axis=1) for match in pairs)])
+    raw = np.concatenate([np.zeros(0), *(found.any_type for found in detections)])
+    slope, offset = fit_logistic(logit(raw.astype(np.float64)), right)
+    whole = Calibration(0.0, slope, offset, any_type=True)
+    scores = [found.calibrated(whole) for found in detections]
+    threshold = _threshold(scores, pairs, settings)
+    reported = [own >= threshold for own in scores]
+    hits = sum(int(match[kept].any(axis=0).sum()) for match, kept in zip(pairs, reported, strict=True))
+    total, defects = sum(int(kept.sum()) for kept in reported), sum(match.shape[1] for match in pairs)
+    strays = sum(int((kept & ~match.any(axis=1)).sum()) for match, kept in zip(pairs, reported, strict=True))
+    calibration = Calibration(
+        threshold,
+        slope,
+        offset,
+        len(raw),
+        (total - strays) / total if total else 0.0,
+        hits / defects if defects else 0.0,
+        any_type=True,
+    )
+    return calibration, round(strays / len(known), 3)
+
+
+def _threshold(scores: Sequence[npt.NDArray[np.float32]], pairs: Sequence[Flags], settings: Adaptation) -> float:
+    """Return the threshold with the best F measure of those that keep to the false alarms that are allowed."""
+    defects = sum(match.shape[1] for match in pairs)
+    best, measure = UNKNOWN, 0.0
+    for candidate in np.unique(np.concatenate([np.zeros(0, np.float32), *scores])):
+        kept = [own >= candidate for own in scores]
+        reported = sum(int(own.sum()) for own in kept)
+        strays = sum(int((own & ~match.any(axis=1)).sum()) for own, match in zip(kept, pairs, strict=True))
+        if strays > settings.false_alarms * len(pairs) or not defects:
+            continue
+        accuracy = 1 - strays / reported
+        recall = sum(int(match[own].any(axis=0).sum()) for own, match in zip(kept, pairs, strict=True)) / defects
+        weighted = settings.beta**2 * accuracy + recall
+        value = (1 + settings.beta**2) * accuracy * recall / weighted if weighted else 0.0
+        if value > measure:
+            best, measure = float(candidate), value
+    return round(best, DECIMALS)
