@@ -29,4 +29,4 @@ def apparent(temperature: float, day: Day, emissivity: float = EMISSIVITY) -> fl
 
 def defect_gain(day: Day) -> float:
     """Return how strongly heat sources show; its scale puts contrasts where real flights have them."""
-    return 1.2 * (day.irradiance / 1000.0) ** 1.2 * 25.0 / (25.0 + 2.5 * day.wind)
+    return 1.05 * (day.irradiance / 1000.0) ** 1.2 * 25.0 / (25.0 + 2.5 * day.wind)

@@ -19,7 +19,7 @@ GLASS = 0.045
 PLANT_SPACING: dict[Terrain, float] = {"grass": 0.7, "soil": 2.5, "sand": 12.0, "rooftop": float("inf")}
 """Metres between plants along a row's lower edge: it is watered there and seldom mown."""
 
-STRING = (3.6, 8.4)
+STRING = (3.0, 6.6)
 """Lengths of what of a string is open or shorted, metres."""
 
 ROAD = 0.4
@@ -107,11 +107,11 @@ def _shaded_edge(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect
     """Tall grass below the lower edge: a streak of hot spots in what it shades of the lowest cells."""
     bounds = _table_of(scene, module)
     lower = bounds[3] - FRAME
-    length = float(np.exp(rng.uniform(np.log(0.6), np.log(3.2))))
+    length = float(np.exp(rng.uniform(np.log(0.8), np.log(3.0))))
     start = float(rng.uniform(module.rect[0] - length / 2, module.rect[2] - length / 2))
     left, right = max(start, bounds[0]), min(start + length, bounds[2])
     cell_width, cell_height = _cell(module, table)
-    height, kelvin = float(rng.uniform(0.5, 1.6)) * cell_height, float(rng.uniform(5, 15))
+    height, kelvin = float(rng.uniform(0.8, 1.8)) * cell_height, float(rng.uniform(6, 16))
     heat, tufts = [], []
     x = left
     while x < right:
@@ -187,12 +187,12 @@ def _dirty(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
 
 def _dust(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
     """A film of dust that rain left in the lower corner, or along the lower frame."""
-    width, height = float(rng.uniform(0.22, 0.55)), float(rng.uniform(0.12, 0.28))
+    width, height = float(rng.uniform(0.35, 0.85)), float(rng.uniform(0.18, 0.36))
     x = module.rect[0] + FRAME if rng.random() < 0.5 else module.rect[2] - FRAME - width
     y = module.rect[3] - FRAME - height
     centre = (x + width / 2, y + height / 2)
     film = Look("film", _blob(centre, (width / 2, height / 2), rng, 18), _seed(rng))
-    heat = (HeatSource((x, y, x + width, y + height), float(rng.uniform(3.5, 8))),)
+    heat = (HeatSource((x, y, x + width, y + height), float(rng.uniform(4, 9))),)
     return Defect("dust", heat, GLASS * 1.4, module.rect, (film,))
 
 
@@ -231,7 +231,7 @@ def _short_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defe
     shortest, longest = STRING
     string = round(float(rng.uniform(shortest, longest)) / module.width)
     modules = _span(scene, module, string if rng.random() < 0.2 else int(rng.integers(1, 4)))
-    level, share, strength = float(rng.uniform(0.5, 3.5)), float(rng.uniform(0.15, 0.5)), float(rng.uniform(3, 9))
+    level, share, strength = float(rng.uniform(1.0, 3.0)), float(rng.uniform(0.2, 0.5)), float(rng.uniform(4, 10))
     heat = []
     for each in modules:
         # Cells fail in runs: neighbours along a string of cells are alike more often than not.
@@ -249,7 +249,7 @@ def _short_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defe
 def _open_circuit(scene: Scene, module: Module, table: Table, rng: Rng) -> Defect:
     """An open string: all light becomes heat, a few kelvin evenly over a row of modules."""
     modules = _span(scene, module, max(round(float(rng.uniform(*STRING)) / module.width), 2))
-    kelvin = float(rng.uniform(4, 8))
+    kelvin = float(rng.uniform(5, 9))
     heat = tuple(
         HeatSource((each.rect[0] + FRAME, each.rect[1] + FRAME, each.rect[2] - FRAME, each.rect[3] - FRAME),
                    kelvin + float(rng.normal(0, 0.25)))
@@ -283,7 +283,7 @@ def _diode_failure(scene: Scene, module: Module, table: Table, rng: Rng) -> Defe
     else:
         rows = table.cells[1] // 3
         rect = _cell_rect(module, table, 0, third * rows, table.cells[0], rows)
-    heat = [HeatSource(rect, float(rng.uniform(4, 9)))]
+    heat = [HeatSource(rect, float(rng.uniform(5, 10)))]
     for _ in range(int(rng.integers(0, 4))):  # some cells of a shorted substring stay warmer
         x, y = float(rng.uniform(rect[0], rect[2] - 0.1)), float(rng.uniform(rect[1], rect[3] - 0.1))
         heat.append(HeatSource((x, y, min(x + 0.15, rect[2]), min(y + 0.15, rect[3])), float(rng.uniform(1, 3))))

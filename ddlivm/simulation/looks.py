@@ -59,7 +59,7 @@ def _stain(part: Image, points: npt.NDArray[np.float64], density: float, rng: Rn
 
 def _film(part: Image, points: npt.NDArray[np.float64], density: float, rng: Rng) -> None:
     grain = np.clip(0.8 + 0.3 * _noise(part, rng, 4), 0, 1)
-    _blend(part, (178, 158, 124), _mask(part, points, 2.5) * grain * float(rng.uniform(0.45, 0.75)))
+    _blend(part, (178, 158, 124), _mask(part, points, 2.5) * grain * float(rng.uniform(0.6, 0.85)))
 
 
 def _cracks(part: Image, points: npt.NDArray[np.float64], density: float, rng: Rng) -> None:

@@ -130,7 +130,7 @@ def _module_sprites(
     box = np.exp(-(((x - box_x) / (0.09 * density)) ** 2) - ((y - box_y) / (0.06 * density)) ** 2)
     sprites = []
     for _ in range(VARIANTS):
-        cells = rng.standard_normal((table.cells[1], table.cells[0])).astype(np.float32) * 0.3
+        cells = rng.standard_normal((table.cells[1], table.cells[0])).astype(np.float32) * 0.22
         pattern = cv2.resize(cells, (width, height), interpolation=cv2.INTER_NEAREST)
         warm = pattern + 0.5 - 1.0 * y / height + float(rng.uniform(0.6, 1.6)) * box
         framed = warm * inside + frame_excess * (1 - inside)
