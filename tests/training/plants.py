@@ -66,7 +66,7 @@ def tiny_parameters():
     encoder = ResidualEncoder(kind="residual", channels=(8, 8, 16, 16), depths=(0, 1, 1, 0))
     tiles = demo.dtft_training.tiles.model_copy(update={"size": (96, 64), "per_epoch": 5})
     shared = {"epochs": 2, "batch_size": 2, "tiles": tiles, "threads": 1, "learning_rate": 1e-3}
-    settling = {"settling": 0.5, "measured_images": 4}
+    settling = {"settling": 0.5, "measured_images": 4, "schedule": "literal"}
     encoders = {"infrared_encoder": encoder, "visible_encoder": encoder, "neck_channels": 16}
     mask_rcnn = demo.head_checkpointing.mask_rcnn.model_copy(update={"proposals": 10, "channels": 16})
     return (

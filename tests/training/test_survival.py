@@ -79,7 +79,7 @@ def test_twenty_blows_at_random_steps_change_not_a_bit(plants, tmp_path):
         process.join()
         assert process.exitcode == 0
     assert outputs(tmp_path / "struck") == outputs(tmp_path / "whole")
-    assert len(outputs(tmp_path / "whole")) == 5
+    assert len(outputs(tmp_path / "whole")) == 7
 
 
 def test_a_run_that_goes_on_does_not_make_what_it_has_learnt_from(plants, tmp_path, monkeypatch):
