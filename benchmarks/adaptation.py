@@ -1,7 +1,7 @@
 """What adaptation to a flight changes: before and after, on real pairs and on simulated folds.
 
-    python -m benchmarks.adaptation --model build/registration/model --real ../shared/data --work /tmp/work --out FILE
-    python -m benchmarks.adaptation --model MODEL_OF_FOLD --data data --site site7 --work /tmp/work --out FILE
+    python -m benchmarks.adaptation --model build/registration/model --real pv_pairs --work work --out FILE
+    python -m benchmarks.adaptation --model MODEL_OF_FOLD --data data --site site7 --work work --out FILE
 
 On real pairs detections are judged as in `benchmarks.real_pairs`, whatever their type, at the threshold that ships.
 With `--half` the model is adapted to one half of the flight, by longitude, and judged on the other. On a simulated
@@ -31,7 +31,6 @@ from ddlivm.inspection.inspector import Inspector
 from ddlivm.inspection.model import ShippedModel
 from ddlivm.selection.chain import Chain
 
-REAL = "pv_pairs_xt2"
 Found = dict[str, Detections]
 
 
@@ -52,7 +51,7 @@ def run(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     """Adapt once and judge before and after."""
     model = ShippedModel.load(arguments.model)
     inspector = Inspector.load(model)
-    folder = arguments.real / REAL if arguments.real else arguments.data / arguments.site
+    folder = arguments.real or arguments.data / arguments.site
     _, _, pairs = inspector.align_pairs(find_pairs(folder).pairs, print)
     learnt, seen = pairs, pairs
     pictures = load_pictures(folder) if arguments.real else []
@@ -108,7 +107,7 @@ def main() -> None:
     """Print the figures and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("build/registration/model"))
-    parser.add_argument("--real", type=Path, help="folder of the real data")
+    parser.add_argument("--real", type=Path, help="a folder of real pairs, as benchmarks.real_pairs takes it")
     parser.add_argument("--half", choices=("west", "east"), help="adapt to this half of the real flight only")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--site", default="site7", help="the simulated site that the model's fold held out")
