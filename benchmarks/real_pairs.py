@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.data import AlignedPair, Detections, load_taxonomy, read_infrared
-from ddlivm.data.boxes import iou_matrix
+from ddlivm.data.boxes import centres_inside, iou_matrix
 from ddlivm.data.panels import panels_in_infrared
 from ddlivm.files import read_json, write_json
 from ddlivm.parameters import Thermography, load_parameters
@@ -92,8 +92,7 @@ def load_pictures(folder: Path) -> list[Picture]:
 
 def judge(regions: Boxes, drafts: Boxes) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return which draft boxes are found, and which regions are false."""
-    centres = (regions[:, None, :2] + regions[:, None, 2:]) / 2
-    inside = ((centres >= drafts[:, :2]) & (centres <= drafts[:, 2:])).all(axis=2)
+    inside = centres_inside(regions, drafts)
     overlap = iou_matrix(regions, drafts)
     found = np.asarray(inside | (overlap >= 0.3)).any(axis=0)
     false = ~np.asarray(inside | (overlap >= 0.1)).any(axis=1)

@@ -27,6 +27,7 @@ import numpy.typing as npt
 from ddlivm.data import DataSet, read_infrared, read_panel_mask, read_visible
 from ddlivm.files import read_json, write_json
 from ddlivm.segmentation.examples import rasterise
+from ddlivm.thermography import robust
 
 Field = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -182,7 +183,7 @@ def hot_regions(picture: Picture) -> list[dict[str, float]]:
 
 def deviation(values: Field) -> float:
     """Return the robust standard deviation, at least half a grey level."""
-    return max(1.4826 * float(np.median(np.abs(values - np.median(values)))), 0.5)
+    return max(robust.deviation(values), 0.5)
 
 
 def texture(image: Field, mask: Mask) -> Iterator[tuple[float, float]]:

@@ -13,7 +13,7 @@ from ddlivm.adaptation.record import Worth
 from ddlivm.augmentation.sample import Sample
 from ddlivm.augmentation.source_tiles import SourceTiles
 from ddlivm.data import Detections, Transform, box_outlines
-from ddlivm.data.boxes import Boxes, correct, found, iou_matrix
+from ddlivm.data.boxes import Boxes, centres_inside, correct, found, iou_matrix
 from ddlivm.data.calibration import Calibration
 from ddlivm.data.panels import on_panels
 from ddlivm.detector.architecture import CONFIDENCE_FLOOR
@@ -129,6 +129,5 @@ def agreement(detections: Sequence[Detections], known: Sequence[Known], calibrat
 
 def matches(found: Detections, labels: Detections) -> npt.NDArray[np.bool_]:
     """Return which detections find which defects, whatever the type, (n, defects)."""
-    centres = (found.boxes[:, None, :2] + found.boxes[:, None, 2:]) / 2
-    inside = ((centres >= labels.boxes[:, :2]) & (centres <= labels.boxes[:, 2:])).all(axis=2)
+    inside = centres_inside(found.boxes, labels.boxes)
     return np.asarray(inside | (iou_matrix(found.boxes, labels.boxes) >= SAME))

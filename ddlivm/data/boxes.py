@@ -112,6 +112,12 @@ def iou(first: npt.NDArray[np.float64], second: npt.NDArray[np.float64]) -> npt.
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
+def centres_inside(boxes: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Return which of (n, 4) xyxy boxes have their centre in which of (m, 4) others, (n, m)."""
+    centres = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
+    return np.asarray(((centres >= others[:, :2]) & (centres <= others[:, 2:])).all(axis=2))
+
+
 def iou_matrix(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Return the (n, m) IoU of (n, 4) and (m, 4) xyxy boxes; 0 where both are empty."""
     rows, columns = (boxes.astype(np.float64) for boxes in (first, second))

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.data import Detections
-from ddlivm.data.boxes import iou_matrix
+from ddlivm.data.boxes import centres_inside, iou_matrix
 from ddlivm.thermography import Anomalies
 
 UNCLASSIFIED = "unclassified anomaly"
@@ -33,8 +33,7 @@ def unexplained(anomalies: Anomalies, detections: Detections) -> Anomalies:
     """
     if not len(anomalies) or not len(detections):
         return anomalies
-    centres = (anomalies.boxes[:, None, :2] + anomalies.boxes[:, None, 2:]) / 2
-    holds = ((centres >= detections.boxes[:, :2]) & (centres <= detections.boxes[:, 2:])).all(axis=2)
+    holds = centres_inside(anomalies.boxes, detections.boxes)
     comparable = _areas(detections.boxes) <= LARGEST * _areas(anomalies.boxes)[:, None]
     explained = (holds & comparable | (iou_matrix(anomalies.boxes, detections.boxes) >= SAME)).any(axis=1)
     near = zip(anomalies.boxes, comparable, strict=True)

@@ -10,14 +10,9 @@ from torch.nn import functional as F
 
 from ddlivm.detector.convolutional import efficientnet
 from ddlivm.segmentation.network import Decoded, Network
+from ddlivm.segmentation.unet import block
 
 STRIDES = (2, 4, 8, 16, 32)
-
-
-def _block(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.GroupNorm(8, outputs), nn.ReLU(inplace=True)
-    )
 
 
 class EfficientUNet(Network):
@@ -41,7 +36,7 @@ class EfficientUNet(Network):
         self.pyramid = efficientnet(model, STRIDES, features)
         inputs = (features[-1], *channels)
         self.decoder = nn.ModuleList(
-            _block(inputs[level] + features[3 - level], inputs[level + 1]) for level in range(4)
+            block(inputs[level] + features[3 - level], inputs[level + 1]) for level in range(4)
         )
         self.head = nn.Sequential(nn.Conv2d(channels[-1], 4, 3, padding=1), nn.PixelShuffle(2))
 

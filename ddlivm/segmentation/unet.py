@@ -17,7 +17,8 @@ SMOOTH = 0.02
 """Deviations; weaker texture is none."""
 
 
-def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+def block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Return a convolution of 3x3, normalised in eight groups, and its activation."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
         nn.GroupNorm(8, outputs),
@@ -43,10 +44,10 @@ class UNet(Network):
         self.channels = channels
         widths = (5, *channels)
         self.encoder = nn.ModuleList(
-            nn.Sequential(_block(widths[i], widths[i + 1], stride=2), _block(widths[i + 1], widths[i + 1]))
+            nn.Sequential(block(widths[i], widths[i + 1], stride=2), block(widths[i + 1], widths[i + 1]))
             for i in range(4)
         )
-        self.decoder = nn.ModuleList(_block(channels[i] + channels[i - 1], channels[i - 1]) for i in (3, 2, 1))
+        self.decoder = nn.ModuleList(block(channels[i] + channels[i - 1], channels[i - 1]) for i in (3, 2, 1))
         self.head = nn.Sequential(nn.Conv2d(channels[0], 4, 1), nn.PixelShuffle(2))
 
     @property
