@@ -150,7 +150,7 @@ def adapt(
     history = _tune(parts, Views(learnt, cutouts, tiles, settings, ROUND, PROCESSOR), minutes, work)
     if sum(len(picture.sample.boxes) for picture in own) < FEWEST_ANOMALIES:
         own = examined[0]
-    calibration, false_alarms = calibrated(detect(parts, own, chain.parameters), own, settings)
+    calibration, false_alarms = calibrated(detect(parts, own, chain.parameters), own, calibration, settings)
     after = worths(parts, calibration)
     record = replace(
         record,
@@ -241,7 +241,7 @@ def _pasted(aside: Sequence[Background], cutouts: Sequence[Cutout], settings: Ad
     """Return the pictures that were set aside with pastes that no step has seen: epochs are counted from 1."""
     draws = (np.random.default_rng([settings.seed, 0, index]) for index in range(len(aside)))
     return [
-        Known(paste(entry, cutouts, settings.pastes, rng), entry.span, entry.panels)
+        Known(paste(entry, cutouts, settings.pastes, rng), entry.span, entry.radiometric, entry.panels)
         for entry, rng in zip(aside, draws, strict=True)
     ]
 

@@ -52,6 +52,7 @@ class Background:
         panels: (h, w) bool.
         deviation: Robust standard deviation of healthy panels, K or grey levels.
         span: The values that `InfraredRange` makes a step of 1.
+        radiometric: Whether the values are kelvin.
         ceiling: The highest value that the camera gave, above the median; grey levels saturate there.
         angle: How far the rows of panels are turned, degrees, from x towards y, -45 to 45.
         known: The anomalies that thermography reports, each with the type that it is learnt as; working pixels.
@@ -62,6 +63,7 @@ class Background:
     panels: Mask
     deviation: float
     span: float
+    radiometric: bool
     ceiling: float
     angle: float
     known: Detections
@@ -91,6 +93,7 @@ def background_of(pair: AlignedPair, panels: Field, look: Look, thermography: Th
         shown,
         found.deviation,
         measured.span,
+        radiometric,
         float(above.max()),
         row_angle(shown),
         Detections.of(anomalies.boxes, np.ones(len(anomalies)), kinds),

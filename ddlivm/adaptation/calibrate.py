@@ -6,27 +6,30 @@ that a score is how likely any defect is there.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ddlivm.adaptation.judgement import Known, matches
 from ddlivm.data import Detections
-from ddlivm.data.calibration import DECIMALS, Calibration, logit
+from ddlivm.data.calibration import DECIMALS, Calibration
 from ddlivm.parameters import Adaptation
-from ddlivm.selection.calibration import UNKNOWN, fit_logistic
+from ddlivm.selection.calibration import UNKNOWN, fit_curve
 
 Flags = npt.NDArray[np.bool_]
 
 
 def calibrated(
-    detections: Sequence[Detections], known: Sequence[Known], settings: Adaptation
+    detections: Sequence[Detections], known: Sequence[Known], shipped: Calibration, settings: Adaptation
 ) -> tuple[Calibration, float]:
     """Fit the adapted head's calibration.
 
     Args:
         detections: What it detects on each picture, with raw scores.
         known: The pictures.
+        shipped: The shipped head's calibration, whose word on the heat stands: thermography, which is what is known
+            here, would have it decide alone.
         settings: The section.
 
     Returns:
@@ -34,23 +37,18 @@ def calibrated(
     """
     pairs = [matches(found, picture.labels) for found, picture in zip(detections, known, strict=True)]
     right = np.concatenate([np.zeros(0, bool), *(match.any(axis=1) for match in pairs)])
-    raw = np.concatenate([np.zeros(0), *(found.any_type for found in detections)])
-    slope, offset = fit_logistic(logit(raw.astype(np.float64)), right)
-    whole = Calibration(0.0, slope, offset, any_type=True)
-    scores = [found.calibrated(whole) for found in detections]
+    curve = fit_curve(detections, right, any_type=True, heat=shipped)
+    scores = [found.calibrated(curve) for found in detections]
     threshold = _threshold(scores, pairs, settings)
     reported = [own >= threshold for own in scores]
     hits = sum(int(match[kept].any(axis=0).sum()) for match, kept in zip(pairs, reported, strict=True))
     total, defects = sum(int(kept.sum()) for kept in reported), sum(match.shape[1] for match in pairs)
     strays = sum(int((kept & ~match.any(axis=1)).sum()) for match, kept in zip(pairs, reported, strict=True))
-    calibration = Calibration(
-        threshold,
-        slope,
-        offset,
-        len(raw),
-        (total - strays) / total if total else 0.0,
-        hits / defects if defects else 0.0,
-        any_type=True,
+    calibration = replace(
+        curve,
+        threshold=threshold,
+        accuracy=(total - strays) / total if total else 0.0,
+        recall40=hits / defects if defects else 0.0,
     )
     return calibration, round(strays / len(known), 3)
 

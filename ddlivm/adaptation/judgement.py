@@ -1,7 +1,7 @@
 """What a detector is worth on pictures whose defects are known: source tiles, and pasted pictures of the flight."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -23,6 +23,7 @@ from ddlivm.detector.normalisation import InfraredRange
 from ddlivm.detector.tensors import infrared_tensor, visible_tensor
 from ddlivm.parameters import HeadSelection
 from ddlivm.selection.calibration import IOU
+from ddlivm.thermography import excess, heats
 from ddlivm.training.tuning import JointStep
 
 SAME = 0.3
@@ -36,11 +37,13 @@ class Known:
     Attributes:
         sample: Its images, its infrared values above the median, and its defects.
         span: The values that `InfraredRange` makes a step of 1.
-        panels: (h, w) bool, beside which detections are left out; None where nothing is.
+        radiometric: Whether the infrared values are kelvin.
+        panels: (h, w) bool, beside which detections are left out and whose heat is measured; None where neither is.
     """
 
     sample: Sample
     span: float
+    radiometric: bool = True
     panels: npt.NDArray[np.bool_] | None = None
 
     @classmethod
@@ -54,7 +57,7 @@ class Known:
         """Return a picture of the flight without pastes: what is known are the anomalies that thermography reports."""
         known = background.known
         sample = Sample(background.infrared, background.visible, known.boxes, known.classes, box_outlines(known.boxes))
-        return cls(sample, background.span, background.panels)
+        return cls(sample, background.span, background.radiometric, background.panels)
 
     @property
     def labels(self) -> Detections:
@@ -92,7 +95,9 @@ def _detect(parts: JointStep, picture: Known, parameters: HeadSelection, device:
     if picture.panels is None or not parameters.panel_share:
         return detections
     mask = picture.panels.astype(np.float32)
-    return detections[on_panels(detections.boxes, mask, sample.size, Transform(1.0, 0.0, 0.0), parameters.panel_share)]
+    kept = on_panels(detections.boxes, mask, sample.size, Transform(1.0, 0.0, 0.0), parameters.panel_share)
+    measured = heats(excess(sample.infrared, picture.panels, picture.radiometric), detections.boxes)
+    return replace(detections, heats=measured)[kept]
 
 
 def worth(detections: Sequence[Detections], known: Sequence[Known], calibration: Calibration) -> Worth:

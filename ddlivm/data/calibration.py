@@ -11,7 +11,10 @@ DECIMALS = 5
 
 @dataclass(frozen=True)
 class Calibration:
-    """A head's calibration: a logistic curve over the logit of its scores, and the shipped threshold.
+    """A head's calibration: a logistic curve over the logit of its scores and the heat, and the shipped threshold.
+
+    A head is less sure of what it detects on a plant that it has never seen. The heat, how much hotter than healthy
+    panels a place is, is measured and means the same on every plant.
 
     With `any_type` a place's score is how likely any defect is there, whatever its type: a head that is sure of a
     defect and unsure of its type splits its score between the types.
@@ -24,6 +27,8 @@ class Calibration:
         accuracy: Share of these at or above the threshold that are right; None where nothing was set aside.
         recall40: Share of the defects of these sites that they find; None where nothing was set aside.
         any_type: Whether the curve is over the score of any type instead of the best one's.
+        heat: Factor of log(1 + heat), with the heat in deviations of healthy panels; 0 where it does not count.
+        usual_heat: The log(1 + heat) of a defect, which stands in where no heat was measured.
     """
 
     threshold: float
@@ -33,13 +38,30 @@ class Calibration:
     accuracy: float | None = None
     recall40: float | None = None
     any_type: bool = False
+    heat: float = 0.0
+    usual_heat: float = 0.0
 
-    def probabilities(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the calibrated scores of raw ones of any shape, rounded."""
+    def probabilities(
+        self, scores: npt.NDArray[np.float32], heats: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return the calibrated scores of raw ones, rounded.
+
+        Args:
+            scores: Of any shape.
+            heats: The heat of each, of a shape that broadcasts; NaN or None where it was not measured.
+        """
         values = scores.astype(np.float64)
-        if (self.slope, self.offset) != (1.0, 0.0):
-            values = 1 / (1 + np.exp(-(self.slope * logit(values) + self.offset)))
+        if (self.slope, self.offset, self.heat) != (1.0, 0.0, 0.0):
+            evidence = self.slope * logit(values) + self.offset
+            if heats is not None:
+                evidence = evidence + self.heat * logarithmic(heats, self.usual_heat)
+            values = 1 / (1 + np.exp(-evidence))
         return np.round(values, DECIMALS).astype(np.float32)
+
+
+def logarithmic(heats: npt.NDArray[np.float32], usual: float) -> npt.NDArray[np.float64]:
+    """Return log(1 + heat) above the usual one; 0 where no heat was measured, and no less than for no excess."""
+    return np.nan_to_num(np.log1p(np.clip(heats.astype(np.float64), 0, None)) - usual)
 
 
 def logit(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

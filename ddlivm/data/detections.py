@@ -20,12 +20,15 @@ class Detections:
         classes: (n,) int64 class indices into the taxonomy.
         alternatives: (n, types) float32, the scores of the other types that were detected at the same place, 0 for
             those that were not; None where duplicates have not been resolved.
+        heats: (n,) float32, how much hotter the hottest panel pixels of each box are than healthy panels would be
+            there, deviations of healthy panels; NaN where a box shows no panel. None where it was not measured.
     """
 
     boxes: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     classes: npt.NDArray[np.int64]
     alternatives: npt.NDArray[np.float32] | None = None
+    heats: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -33,7 +36,8 @@ class Detections:
     def __getitem__(self, index: Any) -> Self:
         """Select by a mask, a slice or an index array."""
         others = None if self.alternatives is None else self.alternatives[index]
-        return type(self)(self.boxes[index], self.scores[index], self.classes[index], others)
+        heats = None if self.heats is None else self.heats[index]
+        return type(self)(self.boxes[index], self.scores[index], self.classes[index], others, heats)
 
     @property
     def any_type(self) -> npt.NDArray[np.float32]:
@@ -44,7 +48,7 @@ class Detections:
 
     def calibrated(self, calibration: Calibration) -> npt.NDArray[np.float32]:
         """Return the (n,) calibrated scores of detections with raw ones."""
-        return calibration.probabilities(self.any_type if calibration.any_type else self.scores)
+        return calibration.probabilities(self.any_type if calibration.any_type else self.scores, self.heats)
 
     @classmethod
     def of(cls, boxes: npt.ArrayLike, scores: npt.ArrayLike, classes: npt.ArrayLike) -> Self:

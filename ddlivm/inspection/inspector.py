@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ddlivm.data import AlignedPair, Pair, PairAlignment
-from ddlivm.data.panels import panels_in_infrared
 from ddlivm.errors import InputError
 from ddlivm.inspection.adaptation import Adapter
 from ddlivm.inspection.anomalies import unexplained
@@ -19,7 +18,7 @@ from ddlivm.inspection.inspection import HeadChoice, InspectedPair, Inspection
 from ddlivm.inspection.model import ShippedModel
 from ddlivm.inspection.place import read_place
 from ddlivm.parameters import Alignment, Thermography
-from ddlivm.thermography import excess, find_anomalies
+from ddlivm.thermography import find_anomalies, pair_excess
 
 if TYPE_CHECKING:
     from ddlivm.alignment import PairEvidence
@@ -175,9 +174,7 @@ class Inspector:
         view = self.chain.see(pair)
         found = self.chain.detect(head, view)
         detections = pair.frame.detections_to_raw(found.on_panels[found.on_panels.scores >= threshold])
-        seen = self.chain.panels(pair.raw_visible) if view.panels is None else view.panels
-        height, width = pair.raw_visible.shape[:2]
-        compared = excess(raw.values, panels_in_infrared(seen, (width, height), pair.transform, size), raw.radiometric)
+        compared = view.excess or pair_excess(pair, self.chain.panels(pair.raw_visible))
         return InspectedPair(
             pair=pair.pair,
             size=size,

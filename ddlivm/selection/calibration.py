@@ -1,13 +1,14 @@
 """Calibrate heads on source sites that no training has seen: what their scores are worth, and which to report."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from ddlivm.data import Detections
 from ddlivm.data.boxes import Boxes, correct, found
-from ddlivm.data.calibration import DECIMALS, Calibration, logit
+from ddlivm.data.calibration import DECIMALS, Calibration, logarithmic, logit
 
 IOU = 0.4
 """IoU from which on a detection finds a defect (4.1.4)."""
@@ -19,7 +20,8 @@ UNKNOWN = 0.5
 """The threshold of a head that finds no defect there: what it detects must be likelier right than wrong."""
 
 WEIGHT = 1e-2
-"""Pull of the slope towards 1, in units of one detection: what a handful of detections cannot tell stays as it is."""
+"""Pull of the score's factor towards 1 and of the heat's towards 0, in units of one detection: what a handful of
+detections cannot tell stays as it is."""
 
 
 def calibrate(detections: Sequence[Detections], labels: Sequence[Detections], beta: float) -> Calibration:
@@ -29,27 +31,61 @@ def calibrate(detections: Sequence[Detections], labels: Sequence[Detections], be
     calibrated scores promise: on a few dozen detections it is smoother than the share of those that are right.
 
     Args:
-        detections: The head's detections on each image that was set aside, with raw scores.
+        detections: The head's detections on each image that was set aside, with raw scores and, where panels are known,
+            heats.
         labels: The labelled defects of each of these images.
         beta: How many times as much recall counts as accuracy, above 0.
     """
-    boxes = Boxes.of(enumerate(detections)).canonical()
     truth = Boxes.of(enumerate(labels)).canonical()
-    right = correct(boxes, truth)
-    slope, offset = fit_logistic(logit(boxes.scores), right)
-    whole = Calibration(0.0, slope, offset)
-    scores = whole.probabilities(boxes.scores.astype(np.float32)).astype(np.float64).round(DECIMALS)
-    hits = found(boxes, truth, IOU) >= 0
+    curve = fit_curve(detections, correct(Boxes.of(enumerate(detections)), truth))
+    calibrated = (replace(entry, scores=entry.calibrated(curve)) for entry in detections)
+    boxes = Boxes.of(enumerate(calibrated)).canonical()
+    scores, right, hits = boxes.scores.round(DECIMALS), correct(boxes, truth), found(boxes, truth, IOU) >= 0
     threshold = _threshold(scores, hits, len(truth), beta)
     reported = scores >= threshold
-    return Calibration(
-        threshold,
-        slope,
-        offset,
-        len(boxes),
-        float(right[reported].mean()) if reported.any() else 0.0,
-        float(hits[reported].sum() / len(truth)) if len(truth) else 0.0,
+    return replace(
+        curve,
+        threshold=threshold,
+        accuracy=float(right[reported].mean()) if reported.any() else 0.0,
+        recall40=float(hits[reported].sum() / len(truth)) if len(truth) else 0.0,
     )
+
+
+def fit_curve(
+    detections: Sequence[Detections],
+    right: npt.NDArray[np.bool_],
+    any_type: bool = False,
+    heat: Calibration | None = None,
+) -> Calibration:
+    """Fit the curve of a calibration, whose threshold is 0 and whose figures are those of nothing.
+
+    The heat counts where it was measured, and where it makes a defect likelier.
+
+    Args:
+        detections: On each image, with raw scores.
+        right: (n,) which of them, one image after the other, are right.
+        any_type: Whether the score of any type counts instead of the best one's.
+        heat: A calibration whose word on the heat stands; None fits that too.
+    """
+    scores = [entry.any_type if any_type else entry.scores for entry in detections]
+    values = logit(np.concatenate([np.zeros(0), *scores]))
+    measured = [np.full(len(entry), np.nan) if entry.heats is None else entry.heats for entry in detections]
+    known = np.concatenate([np.zeros(0), *measured])
+    curve = Calibration(0.0, detections=len(values), any_type=any_type)
+    if heat is not None:
+        curve = replace(curve, heat=heat.heat, usual_heat=heat.usual_heat)
+        fixed = curve.heat * logarithmic(known, curve.usual_heat)
+        slope, offset = fit_logistic(values, right, fixed)
+        return replace(curve, slope=slope, offset=offset)
+    shown = ~np.isnan(known)
+    if right[shown].any():
+        usual = round(float(logarithmic(known[right & shown], 0.0).mean()), 6)
+        weights = _likeliest(np.stack([values, logarithmic(known, usual)], axis=1), right)
+        if weights[0] > 0 and weights[1] > 0:
+            slope, factor, offset = weights
+            return replace(curve, slope=slope, offset=offset, heat=factor, usual_heat=usual)
+    slope, offset = fit_logistic(values, right)
+    return replace(curve, slope=slope, offset=offset)
 
 
 def _threshold(scores: npt.NDArray[np.float64], hits: npt.NDArray[np.bool_], defects: int, beta: float) -> float:
@@ -64,26 +100,45 @@ def _threshold(scores: npt.NDArray[np.float64], hits: npt.NDArray[np.bool_], def
     return round(float(scores[last] + below) / 2, DECIMALS)
 
 
-def fit_logistic(values: npt.NDArray[np.float64], right: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Return slope and offset of the logistic curve that makes (n,) outcomes likeliest, by Newton's method.
+def fit_logistic(
+    values: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], known: npt.NDArray[np.float64] | float = 0.0
+) -> tuple[float, float]:
+    """Return slope and offset of the logistic curve that makes (n,) outcomes likeliest.
+
+    A slope that is not positive would turn the scores' order round; then scores stay.
+
+    Args:
+        values: (n,) logits of scores.
+        right: (n,) the outcomes.
+        known: (n,) evidence that is added to the curve as it is.
+    """
+    slope, offset = _likeliest(values[:, None], right, known)
+    return (slope, offset) if slope > 0 else (1.0, 0.0)
+
+
+def _likeliest(
+    features: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], known: npt.NDArray[np.float64] | float = 0.0
+) -> list[float]:
+    """Return the logistic weights of (n, k) features and the offset, by Newton's method.
 
     Outcomes are drawn in a little, as Platt does it: otherwise the curve would be infinitely steep where all of the
-    surest detections are right. A slope that is not positive would turn the scores' order round; then scores stay.
+    surest detections are right. The first weight is drawn to 1, the others to 0.
     """
-    if not len(values):
-        return 1.0, 0.0
+    count = features.shape[1]
+    rest = np.append(1.0, np.zeros(count))
+    if not len(features):
+        return list(rest)
     positive, negative = int(right.sum()), int((~right).sum())
     aim = np.where(right, (positive + 1) / (positive + 2), 1 / (negative + 2))
-    inputs = np.stack([values, np.ones(len(values))], axis=1)
-    pull = np.array([WEIGHT, 1e-9])
-    weights = np.array([1.0, 0.0])
+    inputs = np.append(features, np.ones((len(features), 1)), axis=1)
+    pull = np.append(np.full(count, WEIGHT), 1e-9)
+    weights = rest.copy()
     for _ in range(STEPS):
-        guess = 1 / (1 + np.exp(-inputs @ weights))
-        gradient = inputs.T @ (guess - aim) + pull * (weights - [1.0, 0.0])
+        guess = 1 / (1 + np.exp(-inputs @ weights - known))
+        gradient = inputs.T @ (guess - aim) + pull * (weights - rest)
         curvature = (inputs * (guess * (1 - guess))[:, None]).T @ inputs + np.diag(pull)
         step = np.linalg.solve(curvature, gradient)
         weights = weights - np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-9:
             break
-    slope, offset = (round(float(value), 6) for value in weights)
-    return (slope, offset) if slope > 0 else (1.0, 0.0)
+    return [round(float(value), 6) for value in weights]

@@ -1,7 +1,8 @@
 """The one chain from an aligned pair to its detections: what is judged is what ships.
 
-Both encoders, one head, one detection per place, the panel filter, the calibrated scores. `head_selection` writes what
-the chain gives, evaluation and gate judge that, and the served model and `ddlivm predict` run the same chain.
+Both encoders, one head, one detection per place, its heat, the panel filter, the calibrated scores. `head_selection`
+writes what the chain gives, evaluation and gate judge that, and the served model and `ddlivm predict` run the same
+chain.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from ddlivm.data.panels import on_panels
 from ddlivm.detector.architecture import CONFIDENCE_FLOOR, UNTRAINED
 from ddlivm.detector.duplicates import resolve_duplicates
 from ddlivm.parameters import HeadSelection
+from ddlivm.thermography import Excess, heats, pair_excess
 
 Features = Sequence[Any]
 """A pyramid: four maps whose first axis is the batch."""
@@ -66,6 +68,7 @@ class View:
         infrared: The infrared encoder's maps.
         visible: The visible encoder's maps.
         panels: Panel probability over the raw visible image; None where nothing is filtered.
+        excess: How much hotter the raw infrared image's panels are than healthy ones; None without `panels`.
     """
 
     pair: AlignedPair
@@ -74,6 +77,7 @@ class View:
     infrared: Features
     visible: Features
     panels: npt.NDArray[np.float32] | None
+    excess: Excess | None
 
 
 @dataclass(frozen=True)
@@ -117,13 +121,15 @@ class Chain:
     def see(self, pair: AlignedPair) -> View:
         """Read and encode a pair; its raw images stay in memory as long as the pair does."""
         values, image = pair.infrared(), pair.visible()
+        panels = self.panels(pair.raw_visible) if self.parameters.panel_share else None
         return View(
             pair,
             values,
             image,
             self.detector.encode_infrared(values[None], pair.raw_infrared.radiometric),
             self.detector.encode_visible(image[None]),
-            self.panels(pair.raw_visible) if self.parameters.panel_share else None,
+            panels,
+            None if panels is None else pair_excess(pair, panels),
         )
 
     def detect(self, head: str, view: View, infrared: Features | None = None) -> Found:
@@ -132,7 +138,8 @@ class Chain:
         Args:
             head: One of the detector's heads or references.
             view: What `see` gave.
-            infrared: Maps to detect in instead of the view's own, those of a perturbed image.
+            infrared: Maps to detect in instead of the view's own, those of a perturbed image; the heat stays that of
+                the image itself.
         """
         if head == UNTRAINED:
             radiometric = view.pair.raw_infrared.radiometric
@@ -142,6 +149,8 @@ class Chain:
             found = self.detector.detect(head, maps, view.visible, CONFIDENCE_FLOOR)[0]
         if self.parameters.duplicate_overlap is not None:
             found = resolve_duplicates(found, self.parameters.duplicate_overlap)
+        if view.excess is not None:
+            found = replace(found, heats=heats(view.excess, view.pair.frame.to_raw(found.boxes)))
         found = self._calibrated(head, found)
         kept = self._on_panels(found, view)
         return Found(found[kept], found[~kept])
@@ -149,10 +158,12 @@ class Chain:
     def _calibrated(self, head: str, found: Detections) -> Detections:
         calibration, others = self.calibration(head), found.alternatives
         if others is not None:
-            others = np.where(others > 0, calibration.probabilities(others), 0).astype(np.float32)
+            known = None if found.heats is None else found.heats[:, None]
+            others = np.where(others > 0, calibration.probabilities(others, known), 0).astype(np.float32)
         answer = replace(found, scores=found.calibrated(calibration), alternatives=others)
-        # Alternatives change the order; one type's curve does not.
-        return answer[np.argsort(-answer.scores, kind="stable")] if calibration.any_type else answer
+        # Heat and other types change the order; one type's curve does not.
+        reordered = calibration.any_type or calibration.heat
+        return answer[np.argsort(-answer.scores, kind="stable")] if reordered else answer
 
     def _on_panels(self, found: Detections, view: View) -> npt.NDArray[np.bool_]:
         if view.panels is None:

@@ -347,8 +347,10 @@ def decoys(scene: Scene, terrain: Terrain, rng: Rng) -> tuple[Look, ...]:
 
 
 def surroundings(scene: Scene, terrain: Terrain, rng: Rng) -> tuple[Look, ...]:
-    """Return what stands and lies where no table is: trees, roads of gravel, and bare patches of all shapes,
-    those along the tables' lower edges among them."""
+    """Return what stands and lies where no table is: trees, roads of gravel, and bare patches of all shapes.
+
+    Some of the patches lie along the tables' lower edges.
+    """
     x0, y0, x1, y1 = scene.extent
     marks = []
     if rng.random() < ROAD:

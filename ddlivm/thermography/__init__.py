@@ -2,5 +2,7 @@
 
 from ddlivm.thermography.anomalies import Anomalies, find_anomalies
 from ddlivm.thermography.excess import Excess, excess
+from ddlivm.thermography.heat import heats
+from ddlivm.thermography.pair import pair_excess
 
-__all__ = ["Anomalies", "Excess", "excess", "find_anomalies"]
+__all__ = ["Anomalies", "Excess", "excess", "find_anomalies", "heats", "pair_excess"]

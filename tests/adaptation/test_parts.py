@@ -30,7 +30,7 @@ def plain_background(rows=((20, 60), (76, 116)), size=(160, 128)):
         panels[top:bottom] = True
     visible = np.full((size[1] * 7 // 4, size[0] * 7 // 4, 3), 80, np.uint8)
     infrared = np.where(panels, 10, 0).astype(np.float32)
-    return Background(infrared, visible, panels, 0.5, 40.0, 50.0, 0.0, Detections.empty())
+    return Background(infrared, visible, panels, 0.5, 40.0, True, 50.0, 0.0, Detections.empty())
 
 
 def test_source_tiles_come_back_as_they_were_written(tmp_path):

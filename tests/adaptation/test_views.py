@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -106,8 +108,26 @@ def test_the_threshold_keeps_to_the_false_alarms_that_are_allowed(allowed, most)
         Detections.of([(0, 0, 10, 10), (40, 40, 50, 50), (40, 0, 50, 10)], rng.uniform(0.5, 0.9, 3), [INTERNAL] * 3)
         for _ in pictures
     ]
-    calibration, alarms = calibrated(found, pictures, SETTINGS.model_copy(update={"false_alarms": allowed}))
+    settings = SETTINGS.model_copy(update={"false_alarms": allowed})
+    calibration, alarms = calibrated(found, pictures, Calibration(0.5), settings)
     strays = sum(int((calibration.probabilities(entry.scores[1:]) >= calibration.threshold).sum()) for entry in found)
     assert strays <= most
     assert alarms == strays / 10
     assert alarms <= allowed
+
+
+def test_what_the_shipped_calibration_says_of_heat_stands():
+    """What is known here was found by its heat, which would otherwise decide alone."""
+    rng = np.random.default_rng(0)
+    pictures = [known((0, 0, 10, 10)) for _ in range(20)]
+    found = [
+        replace(
+            Detections.of([(0, 0, 10, 10), (40, 40, 50, 50)], rng.uniform(0.5, 0.9, 2), [INTERNAL] * 2),
+            heats=np.array([20, 0], np.float32),
+        )
+        for _ in pictures
+    ]
+    shipped = Calibration(0.5, 0.9, -1.0, heat=0.7, usual_heat=2.0)
+    calibration, _ = calibrated(found, pictures, shipped, SETTINGS)
+    assert (calibration.heat, calibration.usual_heat) == (0.7, 2.0)
+    assert calibration.any_type

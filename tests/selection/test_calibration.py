@@ -1,5 +1,7 @@
 """Calibration on samples whose curve, threshold and figures are known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -105,6 +107,45 @@ def test_a_head_that_finds_no_defect_must_be_surer_than_not_and_is_believed_less
     calibration = calibrate(found, [Detections.of(defect, [1] * len(defect), [2] * len(defect))] * 20, beta=10.0)
     assert (calibration.threshold, calibration.accuracy, calibration.recall40) == (0.5, 0.0, 0.0)
     assert calibration.probabilities(np.array([0.9], np.float32)) == pytest.approx([1 / 22], abs=0.01)
+
+
+def measured(heats: list[float], scores: list[float], right: list[bool]) -> tuple[list[Detections], list[Detections]]:
+    """One image a detection, with its heat too."""
+    found, labels = images(*zip(scores, right, strict=True))
+    pairs = zip(found, heats, strict=True)
+    return [replace(entry, heats=np.array([heat], np.float32)) for entry, heat in pairs], labels
+
+
+def test_heat_and_score_both_count_as_much_as_they_tell() -> None:
+    rng = np.random.default_rng(0)
+    scores, heats = rng.uniform(0.05, 0.95, 4000), rng.uniform(0, 30, 4000)
+    chance = 0.8 * logit(scores) + 1.5 * np.log1p(heats) - 4
+    right = rng.random(4000) < 1 / (1 + np.exp(-chance))
+    calibration = calibrate(*measured(heats.tolist(), scores.tolist(), right.tolist()), beta=0.5)
+    usual = np.log1p(heats[right]).mean()
+    features = np.stack([logit(scores), np.log1p(heats) - usual], axis=1)
+    other = LogisticRegression(C=1e8).fit(features, right)
+    assert (calibration.slope, calibration.heat) == pytest.approx(other.coef_[0], abs=0.02)
+    assert (calibration.slope, calibration.heat) == pytest.approx((0.8, 1.5), abs=0.2)
+    assert (calibration.offset, calibration.usual_heat) == pytest.approx((other.intercept_[0], usual), abs=0.02)
+    low, high, unknown = calibration.probabilities(
+        np.array([0.3, 0.3, 0.3], np.float32), np.array([0, 25, np.nan], np.float32)
+    )
+    assert low < unknown < high
+    assert unknown == calibration.probabilities(np.array([0.3], np.float32))[0], "as a defect's usual heat"
+
+
+def test_heat_that_speaks_against_defects_does_not_count() -> None:
+    right = [True, False] * 20
+    calibration = calibrate(*measured([1.0, 20.0] * 20, [0.5] * 40, right), beta=0.5)
+    assert calibration == calibrate(*images(*zip([0.5] * 40, right, strict=True)), beta=0.5)
+
+
+def test_a_threshold_is_chosen_in_the_order_that_heat_gives() -> None:
+    """The head is surest of what is cold and wrong."""
+    rows = measured([30.0] * 20 + [0.0] * 20, [0.5] * 20 + [0.6] * 20, [True] * 20 + [False] * 20)
+    calibration = calibrate(*rows, beta=0.5)
+    assert (calibration.accuracy, calibration.recall40) == (1.0, 0.5)
 
 
 outcomes = st.lists(st.tuples(st.integers(50, 990).map(lambda score: score / 1000), st.booleans()), max_size=12)

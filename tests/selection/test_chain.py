@@ -6,6 +6,7 @@ import pytest
 
 from ddlivm.data import AlignedPair, Detections, load_taxonomy
 from ddlivm.data.calibration import Calibration
+from ddlivm.thermography import heats
 from tests.selection.fakes import DIRTY, HEIGHT, WIDTH, FakeDetector, aligned, chain_of, robust, write_pairs
 
 DUST = load_taxonomy().index("dust")
@@ -51,6 +52,22 @@ def test_what_lies_beside_the_panels_is_told_apart(pair: AlignedPair) -> None:
     assert found.on_panels.boxes.tolist() == [list(BOX)]
     assert found.beside.boxes.tolist() == [list(FAR)]
     np.testing.assert_array_equal(found.beside.scores, CALIBRATED["fcos-002"].probabilities(FOUND.scores[2:3]))
+
+
+def test_what_is_hotter_is_likelier_and_what_cannot_be_measured_is_as_its_score_says(pair: AlignedPair) -> None:
+    hot = {"fcos-002": Calibration(0.5, heat=2.0, usual_heat=2.0)}
+    chain = chain_of(FakeDetector({"fcos-002": always}), left_half, hot)
+    view = chain.see(pair)
+    assert view.excess is not None
+    found = chain.detect("fcos-002", view)
+    (heat,) = heats(view.excess, pair.frame.to_raw(np.array([BOX], np.float32)))
+    expected = hot["fcos-002"].probabilities(np.array([0.8], np.float32), np.array([heat]))
+    assert expected != pytest.approx([0.8])
+    np.testing.assert_array_equal(found.on_panels.scores, expected)
+    assert found.on_panels.heats == pytest.approx([heat])
+    assert found.beside.heats is not None
+    assert np.isnan(found.beside.heats).all()
+    assert found.beside.scores == pytest.approx([0.4])
 
 
 def test_a_box_needs_its_share_of_panels(pair: AlignedPair) -> None:
