@@ -2,7 +2,7 @@
 
 Every head of the bank detects on the target's pairs; the target's labels are not read (transductive). With
 `score: agreement` a detection holds as far as the other heads find the same. The heads are calibrated first, on source
-sites that were set aside.
+sites that were set aside; the heat of a place counts beside a head's score.
 """
 
 import sys
