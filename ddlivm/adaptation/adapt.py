@@ -128,7 +128,7 @@ def adapt(
     before = worths(shipped, calibration)
     record = AdaptationRecord(
         kept=False,
-        familiar=agreed.measure(settings.beta) >= settings.familiar,
+        familiar=agreed.recall40 >= thermography.familiar,
         agreement=agreed,
         adapted_from=head,
         minutes=minutes,

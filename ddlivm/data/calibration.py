@@ -27,7 +27,8 @@ class Calibration:
         accuracy: Share of these at or above the threshold that are right; None where nothing was set aside.
         recall40: Share of the defects of these sites that they find; None where nothing was set aside.
         any_type: Whether the curve is over the score of any type instead of the best one's.
-        heat: Factor of log(1 + heat), with the heat in deviations of healthy panels; 0 where it does not count.
+        heat: Factor of log(1 + heat), with the heat in deviations of healthy panels, at most `HOT`; 0 where it does
+            not count.
         usual_heat: The log(1 + heat) of a defect, which stands in where no heat was measured.
     """
 
@@ -59,9 +60,13 @@ class Calibration:
         return np.round(values, DECIMALS).astype(np.float32)
 
 
+HOT = 10.0
+"""Deviations from which on a place is hot: what exceeds that says more of the camera's noise than of the defect."""
+
+
 def logarithmic(heats: npt.NDArray[np.float32], usual: float) -> npt.NDArray[np.float64]:
-    """Return log(1 + heat) above the usual one; 0 where no heat was measured, and no less than for no excess."""
-    return np.nan_to_num(np.log1p(np.clip(heats.astype(np.float64), 0, None)) - usual)
+    """Return log(1 + heat), with heats held between 0 and `HOT`, above the usual one; 0 where none was measured."""
+    return np.nan_to_num(np.log1p(np.clip(heats.astype(np.float64), 0, HOT)) - usual)
 
 
 def logit(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -33,12 +33,25 @@ def unexplained(anomalies: Anomalies, detections: Detections) -> Anomalies:
     """
     if not len(anomalies) or not len(detections):
         return anomalies
-    holds = centres_inside(anomalies.boxes, detections.boxes)
-    comparable = _areas(detections.boxes) <= LARGEST * _areas(anomalies.boxes)[:, None]
-    explained = (holds & comparable | (iou_matrix(anomalies.boxes, detections.boxes) >= SAME)).any(axis=1)
-    near = zip(anomalies.boxes, comparable, strict=True)
+    near = zip(anomalies.boxes, _comparable(anomalies, detections), strict=True)
     covered = np.array([_covered(box, detections.boxes[own]) for box, own in near])
-    return anomalies[~explained & (covered < COVERED)]
+    return anomalies[~explains(anomalies, detections).any(axis=1) & (covered < COVERED)]
+
+
+def explains(anomalies: Anomalies, detections: Detections) -> npt.NDArray[np.bool_]:
+    """Return which of n anomalies each of m detections explains by itself, (n, m).
+
+    Args:
+        anomalies: Of one image.
+        detections: Of the same image, in raw infrared pixels.
+    """
+    holds = centres_inside(anomalies.boxes, detections.boxes) & _comparable(anomalies, detections)
+    return np.asarray(holds | (iou_matrix(anomalies.boxes, detections.boxes) >= SAME))
+
+
+def _comparable(anomalies: Anomalies, detections: Detections) -> npt.NDArray[np.bool_]:
+    """Return which detections are not far larger than which anomalies, (n, m)."""
+    return np.asarray(_areas(detections.boxes) <= LARGEST * _areas(anomalies.boxes)[:, None])
 
 
 def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

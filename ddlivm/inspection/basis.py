@@ -19,7 +19,9 @@ def basis(inspection: Inspection, card: ModelCard) -> dict[str, Any]:
         "trained_on": list(card.sources),
         "calibrated_on": list(card.set_aside),
         "types": list(card.classes),
-        "score_threshold": inspection.score_threshold,
+        "score_threshold": inspection.thresholds.everywhere,
+        "score_threshold_at_anomalies": inspection.thresholds.at_anomalies,
+        "anomalies_detected": inspection.thresholds.detected,
         "anomalies": inspection.thermography.model_dump(mode="json"),
         "common_ground": round(float(np.mean([entry.common_share for entry in inspection.pairs])), 4),
         "panels": round(float(np.mean([entry.panel_share for entry in inspection.pairs])), 4),
@@ -42,6 +44,13 @@ def sentences(rests_on: dict[str, Any]) -> list[str]:
         f"Looked at: {rests_on['common_ground']:.0%} of the infrared images' area, the ground that both cameras show. "
         f"Panels were found on {rests_on['panels']:.0%} of it all, and anomalies looked for there alone.",
     ]
+    if rests_on["score_threshold_at_anomalies"] < rests_on["score_threshold"]:
+        said.insert(
+            2,
+            f"The head detects {rests_on['anomalies_detected']:.0%} of the anomalies with that score: the plant is "
+            "unlike those that it learnt from. Where there is an anomaly, detections are reported from a score of "
+            f"{rests_on['score_threshold_at_anomalies']:g} on; check their types.",
+        )
     if rests_on["pairs_without_panels"]:
         said.append(f"No panels were found on {_listed(rests_on['pairs_without_panels'])}: no anomaly could be either.")
     if rests_on["files_left_out"]:

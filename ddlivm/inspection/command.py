@@ -184,6 +184,7 @@ def _say(entry: "Rejected") -> None:
 def _tell(content: dict[str, Any], out: Path) -> None:
     from ddlivm.inspection.adaptation import told
     from ddlivm.inspection.basis import sentences
+    from ddlivm.inspection.thresholds import Thresholds
 
     alignment = content["alignment"]
     if alignment["unsure_pairs"]:
@@ -197,7 +198,8 @@ def _tell(content: dict[str, Any], out: Path) -> None:
     print(
         f"{content['pairs']} pairs inspected, {len(content['rejected'])} files left out\n"
         f"{content['off_panels']} detections beside the panels left out\n"
-        f"{content['detections']} detections with score >= {content['score_threshold']:g}: {types}\n"
+        f"{content['detections']} detections with score >= "
+        f"{Thresholds(content['score_threshold'], content['score_threshold_at_anomalies'])}: {types}\n"
         f"{content['anomalies']} unclassified anomalies: hot regions of panels that no detection explains\n"
         f"alignment: scale {alignment['scale']:.3f}, offset {alignment['offset'][0]:.1f} {alignment['offset'][1]:.1f}, "
         f"confidence {alignment['confidence']:.2f}\n"

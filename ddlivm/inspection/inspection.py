@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from ddlivm.adaptation.record import AdaptationRecord
 from ddlivm.data import Detections, Pair, PairAlignment
@@ -11,6 +11,9 @@ from ddlivm.inspection.place import Place
 from ddlivm.parameters import Thermography
 from ddlivm.selection.choice import Candidate
 from ddlivm.thermography import Anomalies
+
+if TYPE_CHECKING:
+    from ddlivm.inspection.thresholds import Thresholds
 
 How = Literal["default", "selected", "named", "adapted"]
 
@@ -84,7 +87,7 @@ class Inspection:
         rejected: what was not, and why.
         alignment: the plant's consensus.
         choice: the head.
-        score_threshold: detections below it are left out.
+        thresholds: The scores from which on detections are reported.
         thermography: When a hot region counted as an anomaly.
         adaptation: What adapting the model to these pairs cost and changed; None where it was not asked for.
     """
@@ -93,7 +96,7 @@ class Inspection:
     rejected: tuple[Rejected, ...]
     alignment: PairAlignment
     choice: HeadChoice
-    score_threshold: float
+    thresholds: "Thresholds"
     thermography: Thermography
     adaptation: AdaptationRecord | None = None
 

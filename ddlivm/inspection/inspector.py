@@ -12,11 +12,11 @@ import numpy.typing as npt
 from ddlivm.data import AlignedPair, Pair, PairAlignment
 from ddlivm.errors import InputError
 from ddlivm.inspection.adaptation import Adapter
-from ddlivm.inspection.anomalies import unexplained
 from ddlivm.inspection.folder import Rejected
 from ddlivm.inspection.inspection import HeadChoice, InspectedPair, Inspection
 from ddlivm.inspection.model import ShippedModel
 from ddlivm.inspection.place import read_place
+from ddlivm.inspection.thresholds import Thresholds
 from ddlivm.parameters import Alignment, Thermography
 from ddlivm.thermography import find_anomalies, pair_excess
 
@@ -92,9 +92,10 @@ class Inspector:
 
         Args:
             pairs: its pairs; one that cannot be read is left out.
-            score: detections below it are left out; None for the threshold that ships with the head.
+            score: detections below it are left out; None for the threshold that ships with the head, and a lower one
+                at anomalies on a flight that the head does not know.
             head: `select` on these pairs, `default`, or a head's name.
-            sink: is given each inspected pair with its pixels, while they are in memory.
+            sink: is given each inspected pair, and its pixels to read.
             reject: is given each pair that is left out.
             adapter: Adapts the head to these pairs first, the default one unless one is named; None detects with the
                 head as it shipped.
@@ -118,17 +119,22 @@ class Inspector:
             if record.kept:
                 judge, choice = replace(self, chain=chain), HeadChoice(chosen, "adapted")
         choice = choice or self._choose(head, aligned)
-        threshold = judge.chain.calibration(choice.head).threshold if score is None else score
-        inspected = []
+        shipped = judge.chain.calibration(choice.head).threshold
+        seen = []
         for number, pair in enumerate(aligned, start=1):
             # A copy keeps its images no longer than its turn.
             turn = AlignedPair(pair.pair, pair.transform, pair.working_size)
-            found = judge._detect(turn, choice.head, threshold, alignments[pair.pair.name])
-            inspected.append(found)
-            if sink is not None:
-                sink(found, turn)
+            seen.append(judge._see(turn, choice.head, shipped if score is None else score, alignments[pair.pair.name]))
             _progress("detection", number, len(aligned))
-        return Inspection(tuple(inspected), tuple(rejected), site, choice, threshold, self.thermography, record)
+        if score is None:
+            thresholds = Thresholds.of(seen, shipped, self.thermography.familiar)
+        else:
+            thresholds = Thresholds(score, score)
+        inspected = tuple(map(thresholds.reported, seen))
+        if sink is not None:
+            for found, pair in zip(inspected, aligned, strict=True):
+                sink(found, AlignedPair(pair.pair, pair.transform, pair.working_size))
+        return Inspection(inspected, tuple(rejected), site, choice, thresholds, self.thermography, record)
 
     def align_pairs(
         self, pairs: Sequence[Pair], leave_out: Callable[[Rejected], None]
@@ -168,20 +174,20 @@ class Inspector:
         selection = choose_head(self.chain, pairs, self.source_defects())
         return HeadChoice(selection.chosen, "selected", selection.candidates, selection.notes)
 
-    def _detect(self, pair: AlignedPair, head: str, threshold: float, alignment: PairAlignment) -> InspectedPair:
+    def _see(self, pair: AlignedPair, head: str, threshold: float, alignment: PairAlignment) -> InspectedPair:
+        """Return a pair with every detection on panels and every anomaly; what is reported is not yet known."""
         raw = pair.raw_infrared
         size = (raw.values.shape[1], raw.values.shape[0])
         view = self.chain.see(pair)
         found = self.chain.detect(head, view)
-        detections = pair.frame.detections_to_raw(found.on_panels[found.on_panels.scores >= threshold])
         compared = view.excess or pair_excess(pair, self.chain.panels(pair.raw_visible))
         return InspectedPair(
             pair=pair.pair,
             size=size,
             common=pair.frame.crop,
             alignment=alignment,
-            detections=detections,
-            anomalies=unexplained(find_anomalies(compared, self.thermography), detections),
+            detections=pair.frame.detections_to_raw(found.on_panels),
+            anomalies=find_anomalies(compared, self.thermography),
             panel_share=float(compared.panels.mean()),
             off_panels=int((found.beside.scores >= threshold).sum()),
             place=read_place(pair.pair.infrared_path, pair.pair.visible_path),

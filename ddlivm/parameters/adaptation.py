@@ -43,8 +43,6 @@ class Adaptation(Schedule):
         frozen_stages: How many of a convolutional encoder's first stages stay as they are.
         maximum_pairs: How many pictures are learnt from and set aside, at most; a larger flight is drawn from.
         set_aside: Share of the pictures that no step learns from, so that the scores are calibrated on them.
-        familiar: F measure of the shipped head's agreement with thermography from which on the flight is familiar and
-            nothing is tuned: there an adaptation does more harm than good.
         false_alarms: How many detections an unpasted picture may have on average at the shipped threshold.
         beta: How many times as much recall counts as accuracy when the threshold is chosen.
         pastes: What is pasted.
@@ -61,7 +59,6 @@ class Adaptation(Schedule):
     frozen_stages: int = Field(ge=0, le=4)
     maximum_pairs: int = Field(ge=1)
     set_aside: float = Field(gt=0, lt=1)
-    familiar: float = Field(ge=0, le=1)
     false_alarms: float = Field(gt=0)
     beta: float = Field(gt=0, le=10)
     pastes: Pastes

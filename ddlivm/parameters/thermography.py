@@ -19,6 +19,9 @@ class Thermography(Section):
         minimum_kelvin: Least peak of an anomaly in a radiometric image; cameras do not tell less from noise and
             emissivity.
         minimum_area: Of a region within a module, pixels of a 640-pixel-wide image.
+        familiar: Share of a flight's anomalies that a head must detect at its threshold for the flight to be familiar
+            to it. On other flights detections need less score where an anomaly is, and adaptation tunes the head; tuned
+            on a familiar flight it would get worse.
     """
 
     grow: float = Field(gt=0, le=20)
@@ -26,3 +29,4 @@ class Thermography(Section):
     module: float = Field(gt=0, le=20)
     minimum_kelvin: float = Field(ge=0, le=50)
     minimum_area: float = Field(ge=0, le=10_000)
+    familiar: float = Field(ge=0, le=1)

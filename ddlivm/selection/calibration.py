@@ -133,12 +133,19 @@ def _likeliest(
     inputs = np.append(features, np.ones((len(features), 1)), axis=1)
     pull = np.append(np.full(count, WEIGHT), 1e-9)
     weights = rest.copy()
+
+    def surprise(these: npt.NDArray[np.float64]) -> float:
+        evidence = inputs @ these + known
+        return float((np.logaddexp(0, evidence) - aim * evidence).sum() + (pull * (these - rest) ** 2).sum() / 2)
+
     for _ in range(STEPS):
         guess = 1 / (1 + np.exp(-inputs @ weights - known))
         gradient = inputs.T @ (guess - aim) + pull * (weights - rest)
         curvature = (inputs * (guess * (1 - guess))[:, None]).T @ inputs + np.diag(pull)
         step = np.linalg.solve(curvature, gradient)
-        weights = weights - np.clip(step, -2, 2)
+        while surprise(weights - step) > surprise(weights) + 1e-12 and np.abs(step).max() > 1e-9:
+            step /= 2
+        weights = weights - step
         if np.abs(step).max() < 1e-9:
             break
     return [round(float(value), 6) for value in weights]

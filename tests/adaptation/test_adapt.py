@@ -23,7 +23,6 @@ from tests.inspection.fresh import make_fresh_model
 
 SIZE = (128, 96)
 SMALL = {
-    "familiar": 1.0,
     "tile_size": (64, 64),
     "batch_size": 2,
     "threads": 1,
@@ -67,11 +66,12 @@ def few_steps(monkeypatch):
     monkeypatch.setattr(module, "_pace", lambda tuning, views: 15.0)  # a minute is two rounds of two steps
 
 
-def adapted(shipped, flight, work, minutes=1.0, **changes):
+def adapted(shipped, flight, work, minutes=1.0, familiar=1.0, **changes):
     inspector = Inspector.load(shipped)
     kept: list[object] = []
     settings = shipped.card.settings.adaptation.model_copy(update=SMALL | changes)
-    adapter = Adapter(source_tiles, settings, shipped.card.settings.thermography, minutes, work, kept.append)
+    thermography = shipped.card.settings.thermography.model_copy(update={"familiar": familiar})
+    adapter = Adapter(source_tiles, settings, thermography, minutes, work, kept.append)
     _, _, pairs = inspector.align_pairs(find_pairs(flight).pairs, lambda entry: None)
     chain, head, record = adapter.adapt(inspector.chain, "fcos-004", pairs)
     return chain, head, record, kept

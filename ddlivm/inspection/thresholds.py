@@ -1,0 +1,78 @@
+"""From which score on detections are reported, on a flight that may be new to the head."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+
+from ddlivm.data.calibration import DECIMALS
+from ddlivm.inspection.anomalies import explains, unexplained
+from ddlivm.inspection.inspection import InspectedPair
+
+FEWEST_ANOMALIES = 20
+"""Anomalies of a flight from which on its threshold may be lowered: fewer say little about the head."""
+
+LEAST = 0.05
+"""A calibrated score below which a detection says nothing, wherever it is."""
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The scores from which on detections are reported.
+
+    A head is less sure on a plant that is unlike those it has learnt from, and its shipped threshold would silence it.
+    Thermography is not: where it reports an anomaly, a detection needs less score.
+
+    Attributes:
+        everywhere: The head's threshold.
+        at_anomalies: The threshold where thermography reports an anomaly; as `everywhere` on a familiar flight.
+        detected: Share of the flight's anomalies that the head detects at `everywhere`; None where there are too few.
+    """
+
+    everywhere: float
+    at_anomalies: float
+    detected: float | None = None
+
+    def __str__(self) -> str:
+        if self.at_anomalies == self.everywhere:
+            return f"{self.everywhere:g}"
+        return f"{self.everywhere:g} ({self.at_anomalies:g} at anomalies)"
+
+    @classmethod
+    def of(cls, seen: Sequence[InspectedPair], shipped: float, familiar: float) -> Self:
+        """Choose the thresholds of a flight.
+
+        Args:
+            seen: Its pairs with all detections and all anomalies.
+            shipped: The head's threshold.
+            familiar: The share of the anomalies that the head must detect. Where it does not, the threshold at
+                anomalies is the highest at which it does.
+        """
+        scores = np.sort(np.concatenate([np.zeros(0), *map(_best_scores, seen)]))[::-1]
+        if len(scores) < FEWEST_ANOMALIES:
+            return cls(shipped, shipped)
+        detected = round(float((scores >= shipped).mean()), 4)
+        if detected >= familiar:
+            return cls(shipped, shipped, detected)
+        wanted = round(float(scores[max(0, int(np.ceil(familiar * len(scores))) - 1)]), DECIMALS)
+        return cls(shipped, max(wanted, min(LEAST, shipped)), detected)
+
+    def reported(self, seen: InspectedPair) -> InspectedPair:
+        """Return a pair with the detections that are reported, and the anomalies that none of them explains.
+
+        Args:
+            seen: The pair with all detections and all anomalies.
+        """
+        found = seen.detections
+        at_anomaly = explains(seen.anomalies, found).any(axis=0)
+        kept = found[found.scores >= np.where(at_anomaly, self.at_anomalies, self.everywhere)]
+        return replace(seen, detections=kept, anomalies=unexplained(seen.anomalies, kept))
+
+
+def _best_scores(seen: InspectedPair) -> list[float]:
+    """Return the highest score of a detection that explains each anomaly; 0 where none does."""
+    if not len(seen.detections):
+        return [0.0] * len(seen.anomalies)
+    scores = np.where(explains(seen.anomalies, seen.detections), seen.detections.scores, 0)
+    return [float(score) for score in scores.max(axis=1)]
