@@ -23,7 +23,7 @@ SPOT = (100.0, 80.0, 120.0, 96.0)
 DUST = load_taxonomy().index("dust")
 
 
-THERMOGRAPHY = Thermography(grow=3.0, strength=8.0, module=3.5, minimum_kelvin=1.0, minimum_area=10.0)
+THERMOGRAPHY = Thermography(grow=3.0, strength=8.0, module=3.5, minimum_kelvin=1.0, minimum_area=10.0, familiar=0.5)
 
 
 def write_pair(infrared: Path, visible: Path, spots: int = 1, gps: bool = False) -> None:

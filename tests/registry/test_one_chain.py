@@ -70,7 +70,7 @@ def run_stages(data: Path, folder: Path) -> None:
     sure = []
     for head in HEADS:
         rows = read_json(folder / "first" / "detections" / "site3" / f"{head}.json")
-        sure += [row for row in rows if row["score"] >= np.median([each["score"] for each in rows])]
+        sure += [row for row in rows if row["score"] >= np.quantile([each["score"] for each in rows], 0.75)]
     path = data / "site3" / "annotations.json"
     write_json(path, read_json(path) | {"annotations": [row | {"id": number} for number, row in enumerate(sure)]})
     select("all", [["site3"]], folder / "selection")

@@ -118,7 +118,7 @@ def measured(heats: list[float], scores: list[float], right: list[bool]) -> tupl
 
 def test_heat_and_score_both_count_as_much_as_they_tell() -> None:
     rng = np.random.default_rng(0)
-    scores, heats = rng.uniform(0.05, 0.95, 4000), rng.uniform(0, 30, 4000)
+    scores, heats = rng.uniform(0.05, 0.95, 4000), rng.uniform(0, 10, 4000)
     chance = 0.8 * logit(scores) + 1.5 * np.log1p(heats) - 4
     right = rng.random(4000) < 1 / (1 + np.exp(-chance))
     calibration = calibrate(*measured(heats.tolist(), scores.tolist(), right.tolist()), beta=0.5)
