@@ -37,7 +37,7 @@ def calibrated(
     """
     pairs = [matches(found, picture.labels) for found, picture in zip(detections, known, strict=True)]
     right = np.concatenate([np.zeros(0, bool), *(match.any(axis=1) for match in pairs)])
-    curve = fit_curve(detections, right, any_type=True, heat=shipped)
+    curve = fit_curve(detections, right, any_type=True, shipped=shipped)
     scores = [found.calibrated(curve) for found in detections]
     threshold = _threshold(scores, pairs, settings)
     reported = [own >= threshold for own in scores]

@@ -96,8 +96,9 @@ def _detect(parts: JointStep, picture: Known, parameters: HeadSelection, device:
         return detections
     mask = picture.panels.astype(np.float32)
     kept = on_panels(detections.boxes, mask, sample.size, Transform(1.0, 0.0, 0.0), parameters.panel_share)
+    detections = detections[kept]
     measured = heats(excess(sample.infrared, picture.panels, picture.radiometric), detections.boxes)
-    return replace(detections, heats=measured)[kept]
+    return replace(detections, heats=measured)
 
 
 def worth(detections: Sequence[Detections], known: Sequence[Known], calibration: Calibration) -> Worth:

@@ -29,7 +29,7 @@ class Calibration:
         any_type: Whether the curve is over the score of any type instead of the best one's.
         heat: Factor of log(1 + heat), with the heat in deviations of healthy panels, at most `HOT`; 0 where it does
             not count.
-        usual_heat: The log(1 + heat) of a defect, which stands in where no heat was measured.
+        usual_heat: The mean log(1 + heat) of right detections, which stands in where no heat was measured.
     """
 
     threshold: float
@@ -49,13 +49,13 @@ class Calibration:
 
         Args:
             scores: Of any shape.
-            heats: The heat of each, of a shape that broadcasts; NaN or None where it was not measured.
+            heats: The heat of each, of a shape that broadcasts; None where it was not measured.
         """
         values = scores.astype(np.float64)
         if (self.slope, self.offset, self.heat) != (1.0, 0.0, 0.0):
             evidence = self.slope * logit(values) + self.offset
             if heats is not None:
-                evidence = evidence + self.heat * logarithmic(heats, self.usual_heat)
+                evidence = evidence + self.heat * (logarithmic(heats) - self.usual_heat)
             values = 1 / (1 + np.exp(-evidence))
         return np.round(values, DECIMALS).astype(np.float32)
 
@@ -64,9 +64,9 @@ HOT = 10.0
 """Deviations from which on a place is hot: what exceeds that says more of the camera's noise than of the defect."""
 
 
-def logarithmic(heats: npt.NDArray[np.float32], usual: float) -> npt.NDArray[np.float64]:
-    """Return log(1 + heat), with heats held between 0 and `HOT`, above the usual one; 0 where none was measured."""
-    return np.nan_to_num(np.log1p(np.clip(heats.astype(np.float64), 0, HOT)) - usual)
+def logarithmic(heats: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return log(1 + heat), with heats held between 0 and `HOT`."""
+    return np.asarray(np.log1p(np.clip(heats.astype(np.float64), 0, HOT)))
 
 
 def logit(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

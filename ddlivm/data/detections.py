@@ -21,7 +21,7 @@ class Detections:
         alternatives: (n, types) float32, the scores of the other types that were detected at the same place, 0 for
             those that were not; None where duplicates have not been resolved.
         heats: (n,) float32, how much hotter the hottest panel pixels of each box are than healthy panels would be
-            there, deviations of healthy panels; NaN where a box shows no panel. None where it was not measured.
+            there, deviations of healthy panels; None where it was not measured.
     """
 
     boxes: npt.NDArray[np.float32]

@@ -65,9 +65,13 @@ class Thresholds:
             seen: The pair with all detections and all anomalies.
         """
         found = seen.detections
-        at_anomaly = explains(seen.anomalies, found).any(axis=0)
-        kept = found[found.scores >= np.where(at_anomaly, self.at_anomalies, self.everywhere)]
-        return replace(seen, detections=kept, anomalies=unexplained(seen.anomalies, kept))
+        kept = found.scores >= self.everywhere
+        if self.at_anomalies < self.everywhere and len(found):
+            left = explains(unexplained(seen.anomalies, found[kept]), found)
+            scores = np.where(left, found.scores, 0)
+            best = scores.argmax(axis=1)[scores.max(axis=1) >= self.at_anomalies]
+            kept[best] = True  # one for each anomaly: what is hot once is reported once
+        return replace(seen, detections=found[kept], anomalies=unexplained(seen.anomalies, found[kept]))
 
 
 def _best_scores(seen: InspectedPair) -> list[float]:

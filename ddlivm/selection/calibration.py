@@ -55,7 +55,7 @@ def fit_curve(
     detections: Sequence[Detections],
     right: npt.NDArray[np.bool_],
     any_type: bool = False,
-    heat: Calibration | None = None,
+    shipped: Calibration | None = None,
 ) -> Calibration:
     """Fit the curve of a calibration, whose threshold is 0 and whose figures are those of nothing.
 
@@ -65,25 +65,23 @@ def fit_curve(
         detections: On each image, with raw scores.
         right: (n,) which of them, one image after the other, are right.
         any_type: Whether the score of any type counts instead of the best one's.
-        heat: A calibration whose word on the heat stands; None fits that too.
+        shipped: A calibration whose word on the heat stands; None fits that too.
     """
     scores = [entry.any_type if any_type else entry.scores for entry in detections]
     values = logit(np.concatenate([np.zeros(0), *scores]))
-    measured = [np.full(len(entry), np.nan) if entry.heats is None else entry.heats for entry in detections]
-    known = np.concatenate([np.zeros(0), *measured])
     curve = Calibration(0.0, detections=len(values), any_type=any_type)
-    if heat is not None:
-        curve = replace(curve, heat=heat.heat, usual_heat=heat.usual_heat)
-        fixed = curve.heat * logarithmic(known, curve.usual_heat)
-        slope, offset = fit_logistic(values, right, fixed)
-        return replace(curve, slope=slope, offset=offset)
-    shown = ~np.isnan(known)
-    if right[shown].any():
-        usual = round(float(logarithmic(known[right & shown], 0.0).mean()), 6)
-        weights = _likeliest(np.stack([values, logarithmic(known, usual)], axis=1), right)
-        if weights[0] > 0 and weights[1] > 0:
-            slope, factor, offset = weights
-            return replace(curve, slope=slope, offset=offset, heat=factor, usual_heat=usual)
+    heats = [entry.heats for entry in detections if entry.heats is not None]
+    if len(heats) == len(detections) and right.any():
+        heat = logarithmic(np.concatenate(heats))
+        if shipped is None:
+            usual = round(float(heat[right].mean()), 6)
+            slope, factor, offset = _likeliest(np.stack([values, heat - usual], axis=1), right)
+            if slope > 0 and factor > 0:
+                return replace(curve, slope=slope, offset=offset, heat=factor, usual_heat=usual)
+        else:
+            known = shipped.heat * (heat - shipped.usual_heat)
+            slope, offset = fit_logistic(values, right, known)
+            return replace(curve, slope=slope, offset=offset, heat=shipped.heat, usual_heat=shipped.usual_heat)
     slope, offset = fit_logistic(values, right)
     return replace(curve, slope=slope, offset=offset)
 

@@ -149,11 +149,12 @@ class Chain:
             found = self.detector.detect(head, maps, view.visible, CONFIDENCE_FLOOR)[0]
         if self.parameters.duplicate_overlap is not None:
             found = resolve_duplicates(found, self.parameters.duplicate_overlap)
+        kept = self._on_panels(found, view)
+        beside = found[~kept]
+        found = found[kept]
         if view.excess is not None:
             found = replace(found, heats=heats(view.excess, view.pair.frame.to_raw(found.boxes)))
-        found = self._calibrated(head, found)
-        kept = self._on_panels(found, view)
-        return Found(found[kept], found[~kept])
+        return Found(self._calibrated(head, found), self._calibrated(head, beside))
 
     def _calibrated(self, head: str, found: Detections) -> Detections:
         calibration, others = self.calibration(head), found.alternatives

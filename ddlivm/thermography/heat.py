@@ -18,13 +18,13 @@ def heats(found: Excess, boxes: npt.NDArray[np.float32]) -> Field:
         boxes: (n, 4) xyxy raw infrared pixels.
 
     Returns:
-        (n,) float32, the mean over each box's hottest panel pixels, deviations of healthy panels; NaN without any.
+        (n,) float32, the mean over each box's hottest panel pixels, deviations of healthy panels; 0 without any.
     """
     height, width = found.values.shape
     count = max(1, round(HOTTEST * (width / WIDTH) ** 2))
     low = np.clip(np.floor(boxes[:, :2]), 0, [width, height]).astype(int)
     high = np.clip(np.ceil(boxes[:, 2:]), 0, [width, height]).astype(int)
-    answer = np.full(len(boxes), np.nan, np.float32)
+    answer = np.zeros(len(boxes), np.float32)
     for index, ((x0, y0), (x1, y1)) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
         shown = found.values[y0:y1, x0:x1][found.panels[y0:y1, x0:x1]]
         if len(shown):

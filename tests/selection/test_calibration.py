@@ -128,11 +128,10 @@ def test_heat_and_score_both_count_as_much_as_they_tell() -> None:
     assert (calibration.slope, calibration.heat) == pytest.approx(other.coef_[0], abs=0.02)
     assert (calibration.slope, calibration.heat) == pytest.approx((0.8, 1.5), abs=0.2)
     assert (calibration.offset, calibration.usual_heat) == pytest.approx((other.intercept_[0], usual), abs=0.02)
-    low, high, unknown = calibration.probabilities(
-        np.array([0.3, 0.3, 0.3], np.float32), np.array([0, 25, np.nan], np.float32)
-    )
-    assert low < unknown < high
-    assert unknown == calibration.probabilities(np.array([0.3], np.float32))[0], "as a defect's usual heat"
+    score = np.full(4, 0.3, np.float32)
+    low, high, hotter, usual_one = calibration.probabilities(score, np.array([0, 10, 25, np.expm1(usual)], np.float32))
+    assert low < usual_one < high == hotter
+    assert calibration.probabilities(score[:1])[0] == pytest.approx(usual_one, abs=2e-5), "as a defect's usual heat"
 
 
 def test_heat_that_speaks_against_defects_does_not_count() -> None:
