@@ -19,9 +19,6 @@ GLASS = 0.045
 PLANT_SPACING: dict[Terrain, float] = {"grass": 0.7, "soil": 2.5, "sand": 12.0, "rooftop": float("inf")}
 """Metres between plants along a row's lower edge: it is watered there and seldom mown."""
 
-DRIP_SPACING: dict[Terrain, float] = {"grass": 5.0, "soil": 8.0, "sand": 20.0, "rooftop": float("inf")}
-"""Metres between bare patches along a row's lower edge: rain drips from the glass and washes the soil away."""
-
 STRING = (3.0, 6.6)
 """Lengths of what of a string is open or shorted, metres."""
 
@@ -347,10 +344,7 @@ def decoys(scene: Scene, terrain: Terrain, rng: Rng) -> tuple[Look, ...]:
 
 
 def surroundings(scene: Scene, terrain: Terrain, rng: Rng) -> tuple[Look, ...]:
-    """Return what stands and lies where no table is: trees, roads of gravel, and bare patches of all shapes.
-
-    Some of the patches lie along the tables' lower edges.
-    """
+    """Return what stands and lies where no table is: trees, roads of gravel, and bare patches of all shapes."""
     x0, y0, x1, y1 = scene.extent
     marks = []
     if rng.random() < ROAD:
@@ -369,11 +363,6 @@ def surroundings(scene: Scene, terrain: Terrain, rng: Rng) -> tuple[Look, ...]:
             reach = (centre[0] - radii[0], centre[1] - radii[1], centre[0] + radii[0], centre[1] + radii[1])
             if style == "gravel" or _clear(reach, scene):
                 marks.append(Look(style, _blob(centre, radii, rng, 18), _seed(rng)))
-    for left, _, right, lower in scene.tables:
-        for _ in range(int(rng.poisson((right - left) / DRIP_SPACING[terrain]))):
-            centre = (float(rng.uniform(left, right)), lower + float(rng.uniform(0.05, 0.45)))
-            radii = (float(rng.uniform(0.2, 1.6)), float(rng.uniform(0.1, 0.35)))
-            marks.append(Look("gravel", _blob(centre, radii, rng, 18), _seed(rng)))
     return tuple(marks)
 
 
