@@ -33,19 +33,16 @@ def unexplained(anomalies: Anomalies, detections: Detections) -> Anomalies:
     """
     if not len(anomalies) or not len(detections):
         return anomalies
-    near = zip(anomalies.boxes, _comparable(anomalies, detections), strict=True)
-    covered = np.array([_covered(box, detections.boxes[own]) for box, own in near])
-    return anomalies[~explains(anomalies, detections).any(axis=1) & (covered < COVERED)]
-
-
-def explains(anomalies: Anomalies, detections: Detections) -> npt.NDArray[np.bool_]:
-    """Return which of n anomalies each of m detections explains by itself, (n, m).
-
-    Args:
-        anomalies: Of one image.
-        detections: Of the same image, in raw infrared pixels.
-    """
+    rows = zip(anomalies.boxes, _comparable(anomalies, detections), strict=True)
+    covered = np.array([_covered(box, detections.boxes[own]) for box, own in rows])
     holds = centres_inside(anomalies.boxes, detections.boxes) & _comparable(anomalies, detections)
+    explained = (holds | (iou_matrix(anomalies.boxes, detections.boxes) >= SAME)).any(axis=1)
+    return anomalies[~explained & (covered < COVERED)]
+
+
+def near(anomalies: Anomalies, detections: Detections) -> npt.NDArray[np.bool_]:
+    """Return which of n anomalies are at the place of which of m detections, whatever their sizes, (n, m)."""
+    holds = centres_inside(anomalies.boxes, detections.boxes) | centres_inside(detections.boxes, anomalies.boxes).T
     return np.asarray(holds | (iou_matrix(anomalies.boxes, detections.boxes) >= SAME))
 
 

@@ -6,12 +6,17 @@ from typing import Self
 
 import numpy as np
 
+from ddlivm.data.boxes import iou_matrix
 from ddlivm.data.calibration import DECIMALS
-from ddlivm.inspection.anomalies import explains, unexplained
+from ddlivm.inspection.anomalies import near, unexplained
 from ddlivm.inspection.inspection import InspectedPair
 
 FEWEST_ANOMALIES = 20
 """Anomalies of a flight from which on its threshold may be lowered: fewer say little about the head."""
+
+SIMILAR = 0.2
+"""IoU from which a detection with little score and an anomaly are the same thing. What is far larger, and unsure, must
+not hide what was measured."""
 
 LEAST = 0.05
 """A calibrated score below which a detection says nothing, wherever it is."""
@@ -66,17 +71,18 @@ class Thresholds:
         """
         found = seen.detections
         kept = found.scores >= self.everywhere
+        left = unexplained(seen.anomalies, found[kept])
         if self.at_anomalies < self.everywhere and len(found):
-            left = explains(unexplained(seen.anomalies, found[kept]), found)
-            scores = np.where(left, found.scores, 0)
-            best = scores.argmax(axis=1)[scores.max(axis=1) >= self.at_anomalies]
-            kept[best] = True  # one for each anomaly: what is hot once is reported once
-        return replace(seen, detections=found[kept], anomalies=unexplained(seen.anomalies, found[kept]))
+            scores = np.where(iou_matrix(left.boxes, found.boxes) >= SIMILAR, found.scores, 0)
+            enough = scores.max(axis=1) >= self.at_anomalies
+            kept[scores.argmax(axis=1)[enough]] = True  # one for each anomaly: what is hot once is reported once
+            left = unexplained(left[~enough], found[kept])
+        return replace(seen, detections=found[kept], anomalies=left)
 
 
 def _best_scores(seen: InspectedPair) -> list[float]:
-    """Return the highest score of a detection that explains each anomaly; 0 where none does."""
+    """Return the highest score of a detection at the place of each anomaly; 0 where there is none."""
     if not len(seen.detections):
         return [0.0] * len(seen.anomalies)
-    scores = np.where(explains(seen.anomalies, seen.detections), seen.detections.scores, 0)
+    scores = np.where(near(seen.anomalies, seen.detections), seen.detections.scores, 0)
     return [float(score) for score in scores.max(axis=1)]
