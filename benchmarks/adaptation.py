@@ -3,7 +3,7 @@
     python -m benchmarks.adaptation --model build/registration/model --real pv_pairs --work work --out FILE
     python -m benchmarks.adaptation --model MODEL_OF_FOLD --data data --site site7 --work work --out FILE
 
-On real pairs detections are judged as in `benchmarks.real_pairs`, whatever their type, at the threshold that ships.
+On real pairs what an inspection reports is judged as in `benchmarks.real_pairs`, whatever its type.
 With `--half` the model is adapted to one half of the flight, by longitude, and judged on the other. On a simulated
 site, whose model must not have learnt from it, accuracy, recall@0.4 and mAP@0.4 are those of the evaluation. The labels
 are read when all is detected. A killed run goes on; several seeds may be given.
@@ -11,17 +11,15 @@ are read when all is detected. A killed run goes on; several seeds may be given.
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
-from benchmarks.real_pairs import Picture, detections_of, load_pictures, score
+from benchmarks.real_pairs import Picture, detections_of, load_pictures, reported_of, score
 from ddlivm.adaptation.adapt import Adapted
-from ddlivm.data import AlignedPair, DataSet, Detections
+from ddlivm.data import AlignedPair, DataSet, Detections, PairAlignment
 from ddlivm.data.boxes import Boxes
 from ddlivm.evaluation.metrics import measure
 from ddlivm.files import write_json
@@ -42,9 +40,20 @@ def found_by(chain: Chain, head: str, pairs: list[AlignedPair]) -> Found:
     }
 
 
-def judged(found: Found, threshold: float, pictures: Sequence[Picture]) -> dict[str, Any]:
-    """Judge what is reported from a threshold on by draft boxes, whatever the type."""
-    return score({name: detections_of(own[own.scores >= threshold]) for name, own in found.items()}, pictures)
+def reported(
+    inspector: Inspector,
+    head: str,
+    pairs: list[AlignedPair],
+    alignments: Mapping[str, PairAlignment],
+    pictures: Sequence[Picture],
+) -> dict[str, Any]:
+    """Judge what an inspection reports by draft boxes, whatever the type: the detections alone, and everything."""
+    thresholds, inspected = inspector.detect(pairs, alignments, head)
+    return {
+        "thresholds": str(thresholds),
+        "learned alone": score({entry.pair.name: detections_of(entry.detections) for entry in inspected}, pictures),
+        "whole output": score({entry.pair.name: reported_of(entry) for entry in inspected}, pictures),
+    }
 
 
 def run(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
@@ -52,7 +61,7 @@ def run(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     model = ShippedModel.load(arguments.model)
     inspector = Inspector.load(model)
     folder = arguments.real or arguments.data / arguments.site
-    _, _, pairs = inspector.align_pairs(find_pairs(folder).pairs, print)
+    _, alignments, pairs = inspector.align_pairs(find_pairs(folder).pairs, print)
     learnt, seen = pairs, pairs
     pictures = load_pictures(folder) if arguments.real else []
     if arguments.real:
@@ -74,20 +83,16 @@ def run(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     settings = adapter.settings.model_validate(adapter.settings.model_dump() | changes)
     adapter = replace(adapter, settings=settings, keep=kept.append)
     chain, name, record = adapter.adapt(inspector.chain, head, learnt)
-    detected = {
-        "before": (found_by(inspector.chain, head, seen), inspector.chain.calibration(head).threshold),
-        "after": (found_by(chain, name, seen), chain.calibration(name).threshold),
-    }
+    after = replace(inspector, chain=chain)
     figures: dict[str, Any] = {"record": record.content(), "judged pictures": len(seen)}
     if arguments.real:
-        for when, (found, threshold) in detected.items():
-            scores = np.concatenate([entry.scores for entry in found.values()])
-            steps = sorted({threshold, *np.quantile(scores, [0.5, 0.8, 0.9, 0.95, 0.98]).round(3).tolist()})
-            figures[when] = {"threshold": threshold} | judged(found, threshold, pictures)
-            figures[f"{when}, other thresholds (these take the labels)"] = {
-                f"{step:.3f}": judged(found, step, pictures) for step in steps
-            }
+        figures["before"] = reported(inspector, head, seen, alignments, pictures)
+        figures["after"] = reported(after, name, seen, alignments, pictures)
         return figures
+    detected = {
+        when: (found_by(own, its, seen), own.calibration(its).threshold)
+        for when, own, its in (("before", inspector.chain, head), ("after", chain, name))
+    }
     labels = DataSet.load(arguments.data).site(arguments.site).labels
     names = [pair.pair.name for pair in seen]
     truth = Boxes.of((number, labels[name].defects) for number, name in enumerate(names))

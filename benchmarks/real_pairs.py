@@ -28,6 +28,7 @@ from ddlivm.data import AlignedPair, Detections, load_taxonomy, read_infrared
 from ddlivm.data.boxes import centres_inside, iou_matrix
 from ddlivm.data.panels import panels_in_infrared
 from ddlivm.files import read_json, write_json
+from ddlivm.inspection.inspection import InspectedPair
 from ddlivm.parameters import Thermography, load_parameters
 from ddlivm.thermography import Excess, excess, find_anomalies
 
@@ -183,7 +184,6 @@ def by_model(
 ) -> tuple[dict[str, Excess], dict[str, Found], Thermography]:
     """Return the excess on a shipped model's masks, what its inspection reports, and its settings."""
     from ddlivm.inspection.folder import find_pairs
-    from ddlivm.inspection.inspection import InspectedPair
     from ddlivm.inspection.inspector import DEFAULT, Inspector
     from ddlivm.inspection.model import ShippedModel
 
@@ -194,13 +194,12 @@ def by_model(
     whole: dict[str, Regions] = {}
 
     def keep(entry: InspectedPair, pixels: AlignedPair) -> None:
-        name, raw, rest = entry.pair.name, pixels.raw_infrared, entry.anomalies
+        name, raw = entry.pair.name, pixels.raw_infrared
         height, width = pixels.raw_visible.shape[:2]
         seen = inspector.chain.panels(pixels.raw_visible)
         panels = panels_in_infrared(seen, (width, height), pixels.transform, entry.size)
         compared[name] = excess(raw.values, panels, raw.radiometric)
-        learned[name] = detections_of(entry.detections)
-        whole[name] = learned[name].joined(Regions(rest.boxes, rest.strengths, rest.shape_names))
+        learned[name], whole[name] = detections_of(entry.detections), reported_of(entry)
 
     inspector.inspect([pair for pair in find_pairs(folder).pairs if pair.name in names], head=DEFAULT, sink=keep)
     return compared, {"learned alone": learned, "whole output": whole}, inspector.thermography
@@ -210,6 +209,12 @@ def detections_of(found: Detections) -> Regions:
     """Return detections as regions; a type's shape group is the taxonomy's."""
     types = load_taxonomy().types
     return Regions(found.boxes, found.scores, tuple(types[int(kind)].shape for kind in found.classes))
+
+
+def reported_of(entry: InspectedPair) -> Regions:
+    """Return all that an inspection reports of a pair."""
+    rest = entry.anomalies
+    return detections_of(entry.detections).joined(Regions(rest.boxes, rest.strengths, rest.shape_names))
 
 
 def by_file(path: Path, pictures: Sequence[Picture]) -> dict[str, Found]:

@@ -16,7 +16,7 @@ import torch
 from ddlivm.adaptation.backgrounds import Background, background_of
 from ddlivm.adaptation.calibrate import calibrated
 from ddlivm.adaptation.cutouts import Cutout, cutouts_of
-from ddlivm.adaptation.judgement import Known, agreement, detect, known_tiles, worth
+from ddlivm.adaptation.judgement import Known, agreement, best_worth, detect, known_tiles, worth
 from ddlivm.adaptation.pastes import paste
 from ddlivm.adaptation.record import AdaptationRecord, Change, Worth
 from ddlivm.adaptation.views import Views
@@ -120,10 +120,14 @@ def adapt(
     own = [Known.own(entry) for entry in aside]
     agreed = agreement(detect(shipped, own, chain.parameters), own, calibration)
     cutouts = cutouts_of(tiles)
-    examined = _pasted(aside, cutouts, settings), known_tiles(tiles)
+    pasted, sources = _pasted(aside, cutouts, settings), known_tiles(tiles)
 
-    def worths(parts: JointStep, its: Calibration) -> list[Worth]:
-        return [worth(detect(parts, known, chain.parameters), known, its) for known in examined]
+    def worths(parts: JointStep, its: Calibration) -> tuple[Worth, Worth]:
+        """Return what a head is worth on pasted pictures of the flight, and what it still can on source tiles."""
+        return (
+            worth(detect(parts, pasted, chain.parameters), pasted, its),
+            best_worth(detect(parts, sources, chain.parameters), sources, settings.beta),
+        )
 
     before = worths(shipped, calibration)
     record = AdaptationRecord(
@@ -149,7 +153,7 @@ def adapt(
     parts = deepcopy(shipped)
     history = _tune(parts, Views(learnt, cutouts, tiles, settings, ROUND, PROCESSOR), minutes, work)
     if sum(len(picture.sample.boxes) for picture in own) < FEWEST_ANOMALIES:
-        own = examined[0]
+        own = pasted
     calibration, false_alarms = calibrated(detect(parts, own, chain.parameters), own, calibration, settings)
     after = worths(parts, calibration)
     record = replace(

@@ -26,6 +26,9 @@ from ddlivm.selection.calibration import IOU
 from ddlivm.thermography import excess, heats
 from ddlivm.training.tuning import JointStep
 
+STEPS = 50
+"""Thresholds that are tried to find the best."""
+
 SAME = 0.3
 """IoU from which a detection finds a defect, whose centre it may also hold."""
 
@@ -116,6 +119,20 @@ def worth(detections: Sequence[Detections], known: Sequence[Known], calibration:
         return Worth(0.0, 0.0)
     hits = found(boxes, truth, IOU) >= 0
     return Worth(float(correct(boxes, truth).mean()), float(hits.sum() / len(truth)))
+
+
+def best_worth(detections: Sequence[Detections], known: Sequence[Known], beta: float) -> Worth:
+    """Judge what a detector can do, at the threshold with the best F measure: thresholds are for one plant.
+
+    Args:
+        detections: With raw scores, on each picture.
+        known: The pictures.
+        beta: How many times as much recall counts as accuracy.
+    """
+    scores = np.concatenate([np.zeros(0, np.float32), *(entry.scores for entry in detections)])
+    steps = np.unique(np.quantile(scores, np.linspace(0, 1, STEPS))) if len(scores) else scores
+    worths = [worth(detections, known, Calibration(float(step))) for step in steps]
+    return max(worths, key=lambda entry: entry.measure(beta), default=Worth(0.0, 0.0))
 
 
 def agreement(detections: Sequence[Detections], known: Sequence[Known], calibration: Calibration) -> Worth:

@@ -54,7 +54,7 @@ class AdaptationRecord:
         seed: Of all draws.
         losses: The mean loss over the first and the last tenth of the steps; None without any.
         flight: What the head is worth on the pictures that were set aside, with defects pasted on them.
-        sources: What it is worth on the source plants' tiles.
+        sources: What it is worth on the source plants' tiles, each at the threshold that is best for it there.
         threshold: The calibrated score from which on the adapted head reports.
         false_alarms: Detections per picture at this threshold where thermography reports nothing; None where nothing
             was tuned.

@@ -47,9 +47,9 @@ def sentences(rests_on: dict[str, Any]) -> list[str]:
     if rests_on["score_threshold_at_anomalies"] < rests_on["score_threshold"]:
         said.insert(
             2,
-            f"The head detects {rests_on['anomalies_detected']:.0%} of the anomalies with that score: the plant is "
-            "unlike those that it learnt from. Where there is an anomaly, detections are reported from a score of "
-            f"{rests_on['score_threshold_at_anomalies']:g} on; check their types.",
+            f"With that score the head detects {rests_on['anomalies_detected']:.0%} of the anomalies: the plant is new "
+            "to it. Where there is an anomaly, detections count from a score of "
+            f"{rests_on['score_threshold_at_anomalies']:g} on; the lower the score, the less their type says.",
         )
     if rests_on["pairs_without_panels"]:
         said.append(f"No panels were found on {_listed(rests_on['pairs_without_panels'])}: no anomaly could be either.")

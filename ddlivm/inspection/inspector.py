@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Image = TypeVar("Image", npt.NDArray[np.float32], npt.NDArray[np.uint8])
 NONE_LEFT = "no pair could be used; see the reasons above"
 DEFAULT, SELECT = "default", "select"
+ALWAYS_NEW = 1.01
+"""More than the share of anomalies that any head detects."""
 Images = tuple[Pair, npt.NDArray[np.float32], npt.NDArray[np.uint8]]
 """A pair, its raw infrared image (H, W), °C or grey levels, and its raw visible image (H, W, 3) RGB."""
 Aligner = Callable[[Iterable[Images]], tuple[PairAlignment, Mapping[str, PairAlignment]]]
@@ -119,22 +121,42 @@ class Inspector:
             if record.kept:
                 judge, choice = replace(self, chain=chain), HeadChoice(chosen, "adapted")
         choice = choice or self._choose(head, aligned)
-        shipped = judge.chain.calibration(choice.head).threshold
-        seen = []
-        for number, pair in enumerate(aligned, start=1):
-            # A copy keeps its images no longer than its turn.
-            turn = AlignedPair(pair.pair, pair.transform, pair.working_size)
-            seen.append(judge._see(turn, choice.head, shipped if score is None else score, alignments[pair.pair.name]))
-            _progress("detection", number, len(aligned))
-        if score is None:
-            thresholds = Thresholds.of(seen, shipped, self.thermography.familiar)
-        else:
-            thresholds = Thresholds(score, score)
-        inspected = tuple(map(thresholds.reported, seen))
+        thresholds, inspected = judge.detect(aligned, alignments, choice.head, score)
         if sink is not None:
             for found, pair in zip(inspected, aligned, strict=True):
                 sink(found, AlignedPair(pair.pair, pair.transform, pair.working_size))
         return Inspection(inspected, tuple(rejected), site, choice, thresholds, self.thermography, record)
+
+    def detect(
+        self,
+        pairs: Sequence[AlignedPair],
+        alignments: Mapping[str, PairAlignment],
+        head: str,
+        score: float | None = None,
+    ) -> tuple[Thresholds, tuple[InspectedPair, ...]]:
+        """Detect on one plant's aligned pairs, and choose what of it is reported.
+
+        Args:
+            pairs: The pairs; their pixels do not stay in memory.
+            alignments: Each pair's alignment, by name.
+            head: Its name.
+            score: As in `inspect`.
+        """
+        calibration = self.chain.calibration(head)
+        shipped = calibration.threshold if score is None else score
+        seen = []
+        for number, pair in enumerate(pairs, start=1):
+            # A copy keeps its images no longer than its turn.
+            turn = AlignedPair(pair.pair, pair.transform, pair.working_size)
+            seen.append(self._see(turn, head, shipped, alignments[pair.pair.name]))
+            _progress("detection", number, len(pairs))
+        if score is not None:
+            thresholds = Thresholds(score, score)
+        else:
+            # An adapted head is calibrated on what thermography reports: its threshold is for the places without.
+            familiar = ALWAYS_NEW if calibration.any_type else self.thermography.familiar
+            thresholds = Thresholds.of(seen, shipped, familiar)
+        return thresholds, tuple(map(thresholds.reported, seen))
 
     def align_pairs(
         self, pairs: Sequence[Pair], leave_out: Callable[[Rejected], None]

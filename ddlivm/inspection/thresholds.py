@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from ddlivm.data.boxes import iou_matrix
-from ddlivm.data.calibration import DECIMALS
 from ddlivm.inspection.anomalies import near, unexplained
 from ddlivm.inspection.inspection import InspectedPair
 
@@ -19,7 +19,8 @@ SIMILAR = 0.2
 not hide what was measured."""
 
 LEAST = 0.05
-"""A calibrated score below which a detection says nothing, wherever it is."""
+"""The threshold at anomalies of a flight that is new to the head. Thermography says that something is there; the head
+only says what, and below this score it does not."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,13 @@ class Thresholds:
         Args:
             seen: Its pairs with all detections and all anomalies.
             shipped: The head's threshold.
-            familiar: The share of the anomalies that the head must detect. Where it does not, the threshold at
-                anomalies is the highest at which it does.
+            familiar: The share of the anomalies that the head must detect for the flight to be familiar to it.
         """
-        scores = np.sort(np.concatenate([np.zeros(0), *map(_best_scores, seen)]))[::-1]
-        if len(scores) < FEWEST_ANOMALIES:
+        found = np.concatenate([np.zeros(0, bool), *(_detected(pair, shipped) for pair in seen)])
+        if len(found) < FEWEST_ANOMALIES:
             return cls(shipped, shipped)
-        detected = round(float((scores >= shipped).mean()), 4)
-        if detected >= familiar:
-            return cls(shipped, shipped, detected)
-        wanted = round(float(scores[max(0, int(np.ceil(familiar * len(scores))) - 1)]), DECIMALS)
-        return cls(shipped, max(wanted, min(LEAST, shipped)), detected)
+        share = round(float(found.mean()), 4)
+        return cls(shipped, shipped if share >= familiar else min(LEAST, shipped), share)
 
     def reported(self, seen: InspectedPair) -> InspectedPair:
         """Return a pair with the detections that are reported, and the anomalies that none of them explains.
@@ -80,9 +77,6 @@ class Thresholds:
         return replace(seen, detections=found[kept], anomalies=left)
 
 
-def _best_scores(seen: InspectedPair) -> list[float]:
-    """Return the highest score of a detection at the place of each anomaly; 0 where there is none."""
-    if not len(seen.detections):
-        return [0.0] * len(seen.anomalies)
-    scores = np.where(near(seen.anomalies, seen.detections), seen.detections.scores, 0)
-    return [float(score) for score in scores.max(axis=1)]
+def _detected(seen: InspectedPair, threshold: float) -> npt.NDArray[np.bool_]:
+    """Return at which anomalies of a pair there is a detection from a threshold on."""
+    return np.asarray(near(seen.anomalies, seen.detections[seen.detections.scores >= threshold]).any(axis=1))

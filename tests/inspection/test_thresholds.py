@@ -1,9 +1,9 @@
 """Thresholds on flights that a head knows well, badly, or not at all."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from ddlivm.data import Detections, Pair, PairAlignment, Transform
 from ddlivm.inspection.basis import sentences
@@ -40,28 +40,36 @@ def test_on_a_familiar_flight_the_shipped_threshold_stands():
     assert str(thresholds) == "0.5"
 
 
-def test_on_another_it_falls_at_anomalies_until_enough_of_them_are_detected():
+def test_on_another_a_detection_needs_less_score_at_an_anomaly():
     thresholds = Thresholds.of(flight(*[0.6] * 3, *[0.3] * 12, *[0.1] * 15), 0.5, familiar=0.5)
-    assert (thresholds.everywhere, thresholds.detected) == (0.5, 0.1)
-    assert thresholds.at_anomalies == pytest.approx(0.3)
-    assert str(thresholds) == "0.5 (0.3 at anomalies)"
-    found = thresholds.reported(seen(0.3, elsewhere=0.4))
+    assert thresholds == Thresholds(0.5, LEAST, 0.1)
+    assert str(thresholds) == "0.5 (0.05 at anomalies)"
+    found = thresholds.reported(seen(0.1, elsewhere=0.4))
     assert found.detections.boxes.tolist() == [list(HOT)], "elsewhere the shipped threshold holds"
     assert len(found.anomalies) == 0
-    missed = thresholds.reported(seen(0.2, elsewhere=0.6))
+    missed = thresholds.reported(seen(0.04, elsewhere=0.6))
     assert missed.detections.boxes.tolist() == [list(COLD)]
     assert len(missed.anomalies) == 1
 
 
-def test_it_never_falls_to_scores_that_say_nothing():
-    assert Thresholds.of(flight(*[0.01] * 30), 0.5, familiar=0.5).at_anomalies == LEAST
-    assert Thresholds.of(flight(*[0.01] * 30), 0.02, familiar=0.5).at_anomalies == 0.02
-    empty = [seen(0.5)] * 30
-    blind = [
-        InspectedPair(**{**vars(entry), "detections": Detections.empty()})  # a head that detects nothing at all
-        for entry in empty
-    ]
-    assert Thresholds.of(blind, 0.5, familiar=0.5) == Thresholds(0.5, LEAST, 0.0)
+def test_no_threshold_rises():
+    assert Thresholds.of(flight(*[0.01] * 30), 0.02, familiar=0.5) == Thresholds(0.02, 0.02, 0.0)
+
+
+def test_a_head_that_detects_nothing_changes_nothing():
+    blind = replace(seen(0.5), detections=Detections.empty())
+    thresholds = Thresholds.of([blind] * 30, 0.5, familiar=0.5)
+    assert thresholds.detected == 0
+    assert len(thresholds.reported(blind).anomalies) == 1
+
+
+def test_what_is_unsure_and_far_larger_hides_no_anomaly_and_of_several_the_best_stands_for_one():
+    large, close = (0, 0, 40, 40), (11, 11, 21, 21)
+    entry = replace(seen(0.5), detections=Detections.of([large, HOT, close], [0.4, 0.3, 0.2], [0, 1, 2]))
+    found = Thresholds(0.5, 0.1).reported(entry)
+    assert found.detections.boxes.tolist() == [list(HOT)]
+    alone = Thresholds(0.5, 0.1).reported(replace(entry, detections=entry.detections[:1]))
+    assert (len(alone.detections), len(alone.anomalies)) == (0, 1)
 
 
 def test_a_few_anomalies_do_not_speak_against_a_head():
@@ -85,5 +93,5 @@ def test_a_reader_is_told():
     }
     line = sentences(rests_on)[2]
     assert "detects 10% of the anomalies" in line
-    assert "from a score of 0.2 on" in line
+    assert "a score of 0.2 on" in line
     assert len(sentences(rests_on | {"score_threshold_at_anomalies": 0.5})) == len(sentences(rests_on)) - 1
