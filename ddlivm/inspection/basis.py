@@ -36,7 +36,7 @@ def sentences(rests_on: dict[str, Any]) -> list[str]:
     rule = rests_on["anomalies"]
     said = [
         f"The model learnt from {_listed(rests_on['trained_on'])}; on other plants and cameras it may miss defects.",
-        f"Detections are of {len(rests_on['types'])} types with score >= {rests_on['score_threshold']:g}: "
+        f"Detections are of {len(rests_on['types'])} types with score >= {rests_on['score_threshold']:.3g}: "
         f"{', '.join(labels.get(name, name) for name in rests_on['types'])}.",
         f"Anomalies are regions of panels that stand out of healthy ones by a strength of {rule['strength']:g} robust "
         f"deviations, and modules hotter than those around by {rule['module']:g}; in radiometric images they peak at "
@@ -49,7 +49,7 @@ def sentences(rests_on: dict[str, Any]) -> list[str]:
             2,
             f"With that score the head detects {rests_on['anomalies_detected']:.0%} of the anomalies: the plant is new "
             "to it. Where there is an anomaly, detections count from a score of "
-            f"{rests_on['score_threshold_at_anomalies']:g} on; the lower the score, the less their type says.",
+            f"{rests_on['score_threshold_at_anomalies']:.3g} on; the lower the score, the less their type says.",
         )
     if rests_on["pairs_without_panels"]:
         said.append(f"No panels were found on {_listed(rests_on['pairs_without_panels'])}: no anomaly could be either.")

@@ -42,8 +42,8 @@ class Thresholds:
 
     def __str__(self) -> str:
         if self.at_anomalies == self.everywhere:
-            return f"{self.everywhere:g}"
-        return f"{self.everywhere:g} ({self.at_anomalies:g} at anomalies)"
+            return f"{self.everywhere:.3g}"
+        return f"{self.everywhere:.3g} ({self.at_anomalies:.3g} at anomalies)"
 
     @classmethod
     def of(cls, seen: Sequence[InspectedPair], shipped: float, familiar: float) -> Self:
