@@ -16,7 +16,7 @@ import torch
 from ddlivm.adaptation.backgrounds import Background, background_of
 from ddlivm.adaptation.calibrate import calibrated
 from ddlivm.adaptation.cutouts import Cutout, cutouts_of
-from ddlivm.adaptation.judgement import Known, agreement, best_worth, detect, known_tiles, worth
+from ddlivm.adaptation.judgement import Known, agreement, best_worth, detect, known_tiles
 from ddlivm.adaptation.pastes import paste
 from ddlivm.adaptation.record import AdaptationRecord, Change, Worth
 from ddlivm.adaptation.views import Views
@@ -122,14 +122,12 @@ def adapt(
     cutouts = cutouts_of(tiles)
     pasted, sources = _pasted(aside, cutouts, settings), known_tiles(tiles)
 
-    def worths(parts: JointStep, its: Calibration) -> tuple[Worth, Worth]:
-        """Return what a head is worth on pasted pictures of the flight, and what it still can on source tiles."""
-        return (
-            worth(detect(parts, pasted, chain.parameters), pasted, its),
-            best_worth(detect(parts, sources, chain.parameters), sources, settings.beta),
-        )
+    def worths(parts: JointStep) -> list[Worth]:
+        """Return what a head can on pasted pictures of the flight, and what it still can on source tiles."""
+        found = ((detect(parts, known, chain.parameters), known) for known in (pasted, sources))
+        return [best_worth(own, known, settings.beta) for own, known in found]
 
-    before = worths(shipped, calibration)
+    before = worths(shipped)
     record = AdaptationRecord(
         kept=False,
         familiar=agreed.recall40 >= thermography.familiar,
@@ -155,7 +153,7 @@ def adapt(
     if sum(len(picture.sample.boxes) for picture in own) < FEWEST_ANOMALIES:
         own = pasted
     calibration, false_alarms = calibrated(detect(parts, own, chain.parameters), own, calibration, settings)
-    after = worths(parts, calibration)
+    after = worths(parts)
     record = replace(
         record,
         kept=_better(before, after, settings.beta),

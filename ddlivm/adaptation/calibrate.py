@@ -15,9 +15,15 @@ from ddlivm.adaptation.judgement import Known, matches
 from ddlivm.data import Detections
 from ddlivm.data.calibration import DECIMALS, Calibration
 from ddlivm.parameters import Adaptation
-from ddlivm.selection.calibration import UNKNOWN, fit_curve
+from ddlivm.selection.calibration import fit_curve
 
 Flags = npt.NDArray[np.bool_]
+
+RULE_OF_THREE = 3
+"""What must be added to a small number of events for its upper limit at a confidence of 95 %: of none it is three."""
+
+NEVER = 1.0
+"""The threshold where no score is enough."""
 
 
 def calibrated(
@@ -54,14 +60,18 @@ def calibrated(
 
 
 def _threshold(scores: Sequence[npt.NDArray[np.float32]], pairs: Sequence[Flags], settings: Adaptation) -> float:
-    """Return the threshold with the best F measure of those that keep to the false alarms that are allowed."""
+    """Return the threshold with the best F measure of those that keep to the false alarms that are allowed.
+
+    It keeps to them with a confidence of 95 %: no false alarm on three pictures may be one per picture on the others.
+    Where there are too few pictures for that, nothing is reported by its score alone.
+    """
     defects = sum(match.shape[1] for match in pairs)
-    best, measure = UNKNOWN, 0.0
+    best, measure = NEVER, 0.0
     for candidate in np.unique(np.concatenate([np.zeros(0, np.float32), *scores])):
         kept = [own >= candidate for own in scores]
         reported = sum(int(own.sum()) for own in kept)
         strays = sum(int((own & ~match.any(axis=1)).sum()) for own, match in zip(kept, pairs, strict=True))
-        if strays > settings.false_alarms * len(pairs) or not defects:
+        if strays + RULE_OF_THREE > settings.false_alarms * len(pairs) or not defects:
             continue
         accuracy = 1 - strays / reported
         recall = sum(int(match[own].any(axis=0).sum()) for own, match in zip(kept, pairs, strict=True)) / defects

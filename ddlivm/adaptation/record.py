@@ -27,8 +27,8 @@ class Change:
     """What a model was worth before and after.
 
     Attributes:
-        before: The shipped head at its shipped threshold.
-        after: The adapted head at its own threshold.
+        before: The shipped head.
+        after: The adapted head.
     """
 
     before: Worth
@@ -54,7 +54,7 @@ class AdaptationRecord:
         seed: Of all draws.
         losses: The mean loss over the first and the last tenth of the steps; None without any.
         flight: What the head is worth on the pictures that were set aside, with defects pasted on them.
-        sources: What it is worth on the source plants' tiles, each at the threshold that is best for it there.
+        sources: What it is worth on the source plants' tiles. Both are at the threshold that is best there.
         threshold: The calibrated score from which on the adapted head reports.
         false_alarms: Detections per picture at this threshold where thermography reports nothing; None where nothing
             was tuned.

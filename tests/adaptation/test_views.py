@@ -131,3 +131,13 @@ def test_what_the_shipped_calibration_says_of_heat_stands():
     calibration, _ = calibrated(found, pictures, shipped, SETTINGS)
     assert (calibration.heat, calibration.usual_heat) == (0.7, 2.0)
     assert calibration.any_type
+
+
+@pytest.mark.parametrize(("count", "sure"), [(3, False), (10, True)])
+def test_few_pictures_without_a_false_alarm_promise_nothing(count, sure):
+    pictures = [known((0, 0, 10, 10)) for _ in range(count)]
+    found = [Detections.of([(0, 0, 10, 10)], [0.9], [INTERNAL]) for _ in pictures]
+    settings = SETTINGS.model_copy(update={"false_alarms": 0.75})
+    calibration, alarms = calibrated(found, pictures, Calibration(0.5), settings)
+    assert (calibration.threshold < 1) == sure
+    assert alarms == 0
