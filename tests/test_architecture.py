@@ -24,8 +24,9 @@ ARROWS = {
     "evaluation": set(),
     "alignment": {"segmentation"},
     "training": {"detector", "augmentation"},
-    # The source defects that head selection pastes are kept by HSTD augmentation; panels are found by the segmenter.
-    "selection": {"detector", "augmentation", "segmentation"},
+    # The source defects that head selection pastes are kept by HSTD augmentation; panels are found by the segmenter, and
+    # their heat by thermography.
+    "selection": {"detector", "augmentation", "segmentation", "thermography"},
     "thermography": set(),
     "adaptation": {"detector", "training", "augmentation", "thermography", "selection"},
     "inspection": {
