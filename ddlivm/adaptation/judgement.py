@@ -13,7 +13,7 @@ from ddlivm.adaptation.record import Worth
 from ddlivm.augmentation.sample import Sample
 from ddlivm.augmentation.source_tiles import SourceTiles
 from ddlivm.data import Detections, Transform, box_outlines
-from ddlivm.data.boxes import Boxes, centres_inside, correct, found, iou_matrix
+from ddlivm.data.boxes import Boxes, centres_inside, correct, found, iou_matrix, near
 from ddlivm.data.calibration import Calibration
 from ddlivm.data.panels import on_panels
 from ddlivm.detector.architecture import CONFIDENCE_FLOOR
@@ -144,7 +144,7 @@ def agreement(detections: Sequence[Detections], known: Sequence[Known], calibrat
         calibration: The head's.
     """
     reported = [entry[entry.calibrated(calibration) >= calibration.threshold] for entry in detections]
-    pairs = [matches(found, picture.labels) for found, picture in zip(reported, known, strict=True)]
+    pairs = [near(found.boxes, picture.sample.boxes, SAME) for found, picture in zip(reported, known, strict=True)]
     right, hits = (sum(int(pair.any(axis=axis).sum()) for pair in pairs) for axis in (1, 0))
     total, defects = (sum(pair.shape[axis] for pair in pairs) for axis in (0, 1))
     return Worth(right / total if total else 0.0, hits / defects if defects else 0.0)

@@ -118,6 +118,18 @@ def centres_inside(boxes: npt.NDArray[np.float32], others: npt.NDArray[np.float3
     return np.asarray(((centres >= others[:, :2]) & (centres <= others[:, 2:])).all(axis=2))
 
 
+def near(boxes: npt.NDArray[np.float32], others: npt.NDArray[np.float32], overlap: float) -> npt.NDArray[np.bool_]:
+    """Return which of (n, 4) xyxy boxes are at the place of which of (m, 4) others, whatever their sizes, (n, m).
+
+    Args:
+        boxes: The boxes.
+        others: The others.
+        overlap: The IoU that is enough; the centre of one in the other is enough too.
+    """
+    centres = centres_inside(boxes, others) | centres_inside(others, boxes).T
+    return np.asarray(centres | (iou_matrix(boxes, others) >= overlap))
+
+
 def iou_matrix(first: npt.NDArray[np.float32], second: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """Return the (n, m) IoU of (n, 4) and (m, 4) xyxy boxes; 0 where both are empty."""
     rows, columns = (boxes.astype(np.float64) for boxes in (first, second))

@@ -40,12 +40,6 @@ def unexplained(anomalies: Anomalies, detections: Detections) -> Anomalies:
     return anomalies[~explained & (covered < COVERED)]
 
 
-def near(anomalies: Anomalies, detections: Detections) -> npt.NDArray[np.bool_]:
-    """Return which of n anomalies are at the place of which of m detections, whatever their sizes, (n, m)."""
-    holds = centres_inside(anomalies.boxes, detections.boxes) | centres_inside(detections.boxes, anomalies.boxes).T
-    return np.asarray(holds | (iou_matrix(anomalies.boxes, detections.boxes) >= SAME))
-
-
 def _comparable(anomalies: Anomalies, detections: Detections) -> npt.NDArray[np.bool_]:
     """Return which detections are not far larger than which anomalies, (n, m)."""
     return np.asarray(_areas(detections.boxes) <= LARGEST * _areas(anomalies.boxes)[:, None])

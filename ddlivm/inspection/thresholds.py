@@ -7,8 +7,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from ddlivm.data.boxes import iou_matrix
-from ddlivm.inspection.anomalies import near, unexplained
+from ddlivm.data.boxes import iou_matrix, near
+from ddlivm.inspection.anomalies import SAME, unexplained
 from ddlivm.inspection.inspection import InspectedPair
 
 FEWEST_ANOMALIES = 20
@@ -79,4 +79,5 @@ class Thresholds:
 
 def _detected(seen: InspectedPair, threshold: float) -> npt.NDArray[np.bool_]:
     """Return at which anomalies of a pair there is a detection from a threshold on."""
-    return np.asarray(near(seen.anomalies, seen.detections[seen.detections.scores >= threshold]).any(axis=1))
+    found = seen.detections[seen.detections.scores >= threshold]
+    return np.asarray(near(seen.anomalies.boxes, found.boxes, SAME).any(axis=1))
