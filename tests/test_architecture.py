@@ -24,7 +24,7 @@ ARROWS = {
     "evaluation": set(),
     "alignment": {"segmentation"},
     "training": {"detector", "augmentation"},
-    # The source defects that head selection pastes are kept by HSTD augmentation; panels are found by the segmenter, and
+    # The source defects that head selection pastes are kept by HSTD augmentation; panels are found by the segmenter,
     # their heat by thermography.
     "selection": {"detector", "augmentation", "segmentation", "thermography"},
     "thermography": set(),
