@@ -26,8 +26,8 @@ from ddlivm.selection.calibration import IOU
 from ddlivm.thermography import excess, heats
 from ddlivm.training.tuning import JointStep
 
-STEPS = 50
-"""Thresholds that are tried to find the best."""
+RANKS = (0.7, 0.8, 0.87, 0.92, 0.95, 0.97, 0.98, 0.99)
+"""Shares of the detections that lie below the thresholds that are tried to find the best: most detections are none."""
 
 SAME = 0.3
 """IoU from which a detection finds a defect, whose centre it may also hold."""
@@ -130,7 +130,7 @@ def best_worth(detections: Sequence[Detections], known: Sequence[Known], beta: f
         beta: How many times as much recall counts as accuracy.
     """
     scores = np.concatenate([np.zeros(0, np.float32), *(entry.scores for entry in detections)])
-    steps = np.unique(np.quantile(scores, np.linspace(0, 1, STEPS))) if len(scores) else scores
+    steps = np.unique(np.quantile(scores, RANKS)) if len(scores) else scores
     worths = [worth(detections, known, Calibration(float(step))) for step in steps]
     return max(worths, key=lambda entry: entry.measure(beta), default=Worth(0.0, 0.0))
 
