@@ -40,11 +40,6 @@ def found_by(chain: Chain, head: str, pairs: list[AlignedPair]) -> Found:
     }
 
 
-def everything(found: Found, names: Sequence[str]) -> Boxes:
-    """Return all detections of the named pairs, as the evaluation takes them."""
-    return Boxes.of((number, found[name]) for number, name in enumerate(names)).canonical()
-
-
 def reported(
     inspector: Inspector,
     head: str,
@@ -100,13 +95,14 @@ def run(arguments: argparse.Namespace, seed: int) -> dict[str, Any]:
     for when, judge, its in (("before", inspector, head), ("after", after, name)):
         found = found_by(judge.chain, its, seen)
         thresholds, inspected = judge.detect(seen, alignments, its)
+        every = Boxes.of((number, found[name]) for number, name in enumerate(names)).canonical()
         told = Boxes.of((number, entry.detections) for number, entry in enumerate(inspected)).canonical()
-        told_figures = measure(told, truth, 0.0, 0.4)
+        measures = measure(told, truth, 0.0, 0.4)
         figures[when] = {
             "thresholds": str(thresholds),
-            "accuracy": round(told_figures.accuracy, 3),
-            "recall40": round(told_figures.recall40, 3),
-            "map40": round(measure(everything(found, names), truth, 0.0, 0.4).map40, 3),
+            "accuracy": round(measures.accuracy, 3),
+            "recall40": round(measures.recall40, 3),
+            "map40": round(measure(every, truth, 0.0, 0.4).map40, 3),
         }
     return figures
 

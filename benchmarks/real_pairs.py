@@ -26,11 +26,10 @@ import numpy.typing as npt
 
 from ddlivm.data import AlignedPair, Detections, load_taxonomy, read_infrared
 from ddlivm.data.boxes import centres_inside, iou_matrix
-from ddlivm.data.panels import panels_in_infrared
 from ddlivm.files import read_json, write_json
 from ddlivm.inspection.inspection import InspectedPair
 from ddlivm.parameters import Thermography, load_parameters
-from ddlivm.thermography import Excess, excess, find_anomalies
+from ddlivm.thermography import Excess, excess, find_anomalies, pair_excess
 
 ROLES = ("draft boxes", "no obvious anomaly")
 SHAPES_OF = {
@@ -194,11 +193,8 @@ def by_model(
     whole: dict[str, Regions] = {}
 
     def keep(entry: InspectedPair, pixels: AlignedPair) -> None:
-        name, raw = entry.pair.name, pixels.raw_infrared
-        height, width = pixels.raw_visible.shape[:2]
-        seen = inspector.chain.panels(pixels.raw_visible)
-        panels = panels_in_infrared(seen, (width, height), pixels.transform, entry.size)
-        compared[name] = excess(raw.values, panels, raw.radiometric)
+        name = entry.pair.name
+        compared[name] = pair_excess(pixels, inspector.chain.panels(pixels.raw_visible))
         learned[name], whole[name] = detections_of(entry.detections), reported_of(entry)
 
     inspector.inspect([pair for pair in find_pairs(folder).pairs if pair.name in names], head=DEFAULT, sink=keep)

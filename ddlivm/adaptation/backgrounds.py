@@ -13,10 +13,9 @@ import numpy.typing as npt
 
 from ddlivm.data import SHAPES, AlignedPair, Detections, load_taxonomy
 from ddlivm.data.boxes import iou_matrix
-from ddlivm.data.panels import panels_in_infrared
 from ddlivm.detector.normalisation import InfraredRange
 from ddlivm.parameters import Thermography
-from ddlivm.thermography import Anomalies, Excess, excess, find_anomalies
+from ddlivm.thermography import Anomalies, Excess, excess, find_anomalies, infrared_panels
 
 PAINTED = 2.0
 """Excess from which a pixel of a region is painted over, deviations of healthy panels; some pixel of it must have
@@ -107,8 +106,7 @@ def working_panels(pair: AlignedPair, panels: Field) -> Mask:
         pair: The pair.
         panels: Panel probability over the raw visible image, at any size.
     """
-    (height, width), (rows, columns) = pair.raw_visible.shape[:2], pair.raw_infrared.values.shape
-    raw = panels_in_infrared(panels, (width, height), pair.transform, (columns, rows))
+    raw = infrared_panels(pair, panels)
     x0, y0, x1, y1 = map(int, pair.frame.crop)
     return np.asarray(cv2.resize(raw[y0:y1, x0:x1], pair.working_size, interpolation=cv2.INTER_LINEAR) > 0.5)
 

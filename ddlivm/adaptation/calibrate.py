@@ -20,7 +20,7 @@ from ddlivm.selection.calibration import fit_curve
 Flags = npt.NDArray[np.bool_]
 
 RULE_OF_THREE = 3
-"""What must be added to a small number of events for its upper limit at a confidence of 95 %: of none it is three."""
+"""Added to a small number of events, it gives their upper limit at a confidence of 95 %; zero events may be three."""
 
 NEVER = 1.0
 """The threshold where no score is enough."""

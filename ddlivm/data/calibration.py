@@ -13,8 +13,8 @@ DECIMALS = 5
 class Calibration:
     """A head's calibration: a logistic curve over the logit of its scores and the heat, and the shipped threshold.
 
-    A head is less sure of what it detects on a plant that it has never seen. The heat, how much hotter than healthy
-    panels a place is, is measured and means the same on every plant.
+    A head is less sure of its detections on a plant that it has never seen. The heat of a place, its excess over
+    healthy panels up to `HOT`, is measured and means the same on every plant.
 
     With `any_type` a place's score is how likely any defect is there, whatever its type: a head that is sure of a
     defect and unsure of its type splits its score between the types.
@@ -61,7 +61,7 @@ class Calibration:
 
 
 HOT = 10.0
-"""Deviations from which on a place is hot: what exceeds that says more of the camera's noise than of the defect."""
+"""Deviations from which on a place is hot. A larger excess depends more on the camera's noise than on the defect."""
 
 
 def logarithmic(heats: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -33,16 +33,12 @@ def unexplained(anomalies: Anomalies, detections: Detections) -> Anomalies:
     """
     if not len(anomalies) or not len(detections):
         return anomalies
-    rows = zip(anomalies.boxes, _comparable(anomalies, detections), strict=True)
-    covered = np.array([_covered(box, detections.boxes[own]) for box, own in rows])
-    holds = centres_inside(anomalies.boxes, detections.boxes) & _comparable(anomalies, detections)
+    comparable = _areas(detections.boxes) <= LARGEST * _areas(anomalies.boxes)[:, None]
+    holds = centres_inside(anomalies.boxes, detections.boxes) & comparable
     explained = (holds | (iou_matrix(anomalies.boxes, detections.boxes) >= SAME)).any(axis=1)
+    rows = zip(anomalies.boxes, comparable, strict=True)
+    covered = np.array([_covered(box, detections.boxes[own]) for box, own in rows])
     return anomalies[~explained & (covered < COVERED)]
-
-
-def _comparable(anomalies: Anomalies, detections: Detections) -> npt.NDArray[np.bool_]:
-    """Return which detections are not far larger than which anomalies, (n, m)."""
-    return np.asarray(_areas(detections.boxes) <= LARGEST * _areas(anomalies.boxes)[:, None])
 
 
 def _areas(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 Image = TypeVar("Image", npt.NDArray[np.float32], npt.NDArray[np.uint8])
 NONE_LEFT = "no pair could be used; see the reasons above"
 DEFAULT, SELECT = "default", "select"
-ALWAYS_NEW = 1.01
-"""More than the share of anomalies that any head detects."""
 Images = tuple[Pair, npt.NDArray[np.float32], npt.NDArray[np.uint8]]
 """A pair, its raw infrared image (H, W), °C or grey levels, and its raw visible image (H, W, 3) RGB."""
 Aligner = Callable[[Iterable[Images]], tuple[PairAlignment, Mapping[str, PairAlignment]]]
@@ -124,7 +122,7 @@ class Inspector:
         thresholds, inspected = judge.detect(aligned, alignments, choice.head, score)
         if sink is not None:
             for found, pair in zip(inspected, aligned, strict=True):
-                sink(found, AlignedPair(pair.pair, pair.transform, pair.working_size))
+                sink(found, replace(pair))
         return Inspection(inspected, tuple(rejected), site, choice, thresholds, self.thermography, record)
 
     def detect(
@@ -147,14 +145,13 @@ class Inspector:
         seen = []
         for number, pair in enumerate(pairs, start=1):
             # A copy keeps its images no longer than its turn.
-            turn = AlignedPair(pair.pair, pair.transform, pair.working_size)
-            seen.append(self._see(turn, head, shipped, alignments[pair.pair.name]))
+            seen.append(self._see(replace(pair), head, shipped, alignments[pair.pair.name]))
             _progress("detection", number, len(pairs))
         if score is not None:
             thresholds = Thresholds(score, score)
         else:
             # An adapted head is calibrated on what thermography reports: its threshold is for the places without.
-            familiar = ALWAYS_NEW if calibration.any_type else self.thermography.familiar
+            familiar = None if calibration.any_type else self.thermography.familiar
             thresholds = Thresholds.of(seen, shipped, familiar)
         return thresholds, tuple(map(thresholds.reported, seen))
 
@@ -202,7 +199,9 @@ class Inspector:
         size = (raw.values.shape[1], raw.values.shape[0])
         view = self.chain.see(pair)
         found = self.chain.detect(head, view)
-        compared = view.excess or pair_excess(pair, self.chain.panels(pair.raw_visible))
+        compared = view.excess
+        if compared is None:
+            compared = pair_excess(pair, self.chain.panels(pair.raw_visible))
         return InspectedPair(
             pair=pair.pair,
             size=size,

@@ -46,19 +46,21 @@ class Thresholds:
         return f"{self.everywhere:.3g} ({self.at_anomalies:.3g} at anomalies)"
 
     @classmethod
-    def of(cls, seen: Sequence[InspectedPair], shipped: float, familiar: float) -> Self:
+    def of(cls, seen: Sequence[InspectedPair], shipped: float, familiar: float | None) -> Self:
         """Choose the thresholds of a flight.
 
         Args:
             seen: Its pairs with all detections and all anomalies.
             shipped: The head's threshold.
-            familiar: The share of the anomalies that the head must detect for the flight to be familiar to it.
+            familiar: The share of the anomalies that the head must detect for the flight to be familiar to it. None
+                where it is new to the head in any case.
         """
         found = np.concatenate([np.zeros(0, bool), *(_detected(pair, shipped) for pair in seen)])
         if len(found) < FEWEST_ANOMALIES:
             return cls(shipped, shipped)
         share = round(float(found.mean()), 4)
-        return cls(shipped, shipped if share >= familiar else min(LEAST, shipped), share)
+        known = familiar is not None and share >= familiar
+        return cls(shipped, shipped if known else min(LEAST, shipped), share)
 
     def reported(self, seen: InspectedPair) -> InspectedPair:
         """Return a pair with the detections that are reported, and the anomalies that none of them explains.
@@ -72,7 +74,7 @@ class Thresholds:
         if self.at_anomalies < self.everywhere and len(found):
             scores = np.where(iou_matrix(left.boxes, found.boxes) >= SIMILAR, found.scores, 0)
             enough = scores.max(axis=1) >= self.at_anomalies
-            kept[scores.argmax(axis=1)[enough]] = True  # one for each anomaly: what is hot once is reported once
+            kept[scores.argmax(axis=1)[enough]] = True  # the best one per anomaly
             left = unexplained(left[~enough], found[kept])
         return replace(seen, detections=found[kept], anomalies=left)
 

@@ -20,8 +20,8 @@ UNKNOWN = 0.5
 """The threshold of a head that finds no defect there: what it detects must be likelier right than wrong."""
 
 WEIGHT = 1e-2
-"""Pull of the score's factor towards 1 and of the heat's towards 0, in units of one detection: what a handful of
-detections cannot tell stays as it is."""
+"""Pull of the score's factor towards 1 and of the heat's towards 0, in units of one detection. A handful of detections
+changes little."""
 
 
 def calibrate(detections: Sequence[Detections], labels: Sequence[Detections], beta: float) -> Calibration:
@@ -57,7 +57,7 @@ def fit_curve(
     any_type: bool = False,
     shipped: Calibration | None = None,
 ) -> Calibration:
-    """Fit the curve of a calibration, whose threshold is 0 and whose figures are those of nothing.
+    """Fit the curve of a calibration, whose threshold is 0 and whose accuracy and recall are not known yet.
 
     The heat counts where it was measured, and where it makes a defect likelier.
 

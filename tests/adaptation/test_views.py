@@ -117,7 +117,7 @@ def test_the_threshold_keeps_to_the_false_alarms_that_are_allowed(allowed, most)
 
 
 def test_what_the_shipped_calibration_says_of_heat_stands():
-    """What is known here was found by its heat, which would otherwise decide alone."""
+    """The known anomalies were found by their heat, which would otherwise decide alone."""
     rng = np.random.default_rng(0)
     pictures = [known((0, 0, 10, 10)) for _ in range(20)]
     found = [
